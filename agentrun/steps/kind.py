@@ -72,12 +72,13 @@ class StepKind:
     """A kind of step.
 
     `name` is its key in the YAML. `spec` is a frozen dataclass (fields with type annotations,
-    `Annotated[..., "doc"]` allowed) that the loader checks the YAML against, unknown keys refused;
-    its JSON form is what `execute` finds in `StepContext.spec`. A scalar under the key goes into
-    the field `scalar`. `beside` are fields of the spec written beside the key, on the step itself;
-    fields in `either` may stand inside or beside. `refuses` are common keys that mean nothing
-    here. `program_text` are fields whose text is run by a shell, so interpolated values must reach
-    it as data. `component` names what the step depends on (for breakers and limits) from its spec.
+    `Annotated[..., "doc"]` allowed) that the loader checks the YAML against, unknown keys refused
+    (a field `for_` is the key `for`); its JSON form, under the names of the fields, is what
+    `execute` finds in `StepContext.spec`. A scalar under the key goes into the field `scalar`.
+    `beside` are fields of the spec written beside the key, on the step itself; fields in `either`
+    may stand inside or beside. `refuses` are common keys that mean nothing here. `program_text`
+    are fields whose text is run by a shell, so interpolated values must reach it as data.
+    `component` names what the step depends on (for breakers and limits) from its spec.
     """
 
     name: str
