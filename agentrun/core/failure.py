@@ -6,10 +6,11 @@ gathered (steps/) or judged (failures/).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Literal
+
+from msgspec import Struct, field
 
 
 class Category(StrEnum):
@@ -59,7 +60,7 @@ _RECOVERABLE = (
 )
 
 CATEGORY_OF: Mapping[Kind, Category] = MappingProxyType(
-    {kind: Category.FATAL for kind in Kind}
+    dict.fromkeys(Kind, Category.FATAL)
     | dict.fromkeys(_TRANSIENT, Category.TRANSIENT)
     | dict.fromkeys(_RECOVERABLE, Category.RECOVERABLE)
 )
@@ -68,8 +69,7 @@ CATEGORY_OF: Mapping[Kind, Category] = MappingProxyType(
 Channel = Literal["subprocess", "python", "http", "llm"]
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Struct, frozen=True):
     """What a failed attempt left behind, before anyone judged it.
 
     `signal` is a name (`SIGKILL`); `mro` and `causes` are class names, nearest first, with or
@@ -89,8 +89,7 @@ class Evidence:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """A classifier's answer: category, kind and why.
 
     `retry_after_s` is the wait that the failure itself asked for, in seconds from when it
@@ -105,8 +104,7 @@ class Verdict:
     retry_after_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """A failed attempt as it stands in the journal: the verdict, and what a person needs to see.
 
     `took_effect` is False only where the failure proves that nothing happened outside (a refused

@@ -6,8 +6,9 @@ step kind does with its `spec`. Durations are seconds, sizes bytes.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 Json = Any
 """A JSON value: None, bool, int, float, str, list or dict of them."""
@@ -21,8 +22,7 @@ ANY = "any"
 """The entry of `retry.on` that stands for every kind but `security` and `cancelled`."""
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class RetryPolicy(Struct, frozen=True):
     """`retry:` of a step. `max_attempts` counts the first attempt; `jitter` is a share added on top.
 
     `on` holds categories and kinds; empty means the default set of SPEC (transient, recoverable
@@ -39,8 +39,7 @@ class RetryPolicy:
     on: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorRule:
+class ErrorRule(Struct, frozen=True):
     """One entry of `on_error:`. Every matcher that is given must hold; `text` is a regex."""
 
     action: OnErrorAction
@@ -51,16 +50,14 @@ class ErrorRule:
     text: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OutputSpec:
+class OutputSpec(Struct, frozen=True):
     """What a step's answer must look like: `text`, `json`, `lines`, or a JSON Schema."""
 
     form: Literal["text", "json", "lines", "schema"] = "text"
     schema: Mapping[str, Json] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Remedy:
+class Remedy(Struct, frozen=True):
     """A declared command that cures a failure of the given kinds or text (`remedies:`)."""
 
     run: str
@@ -68,8 +65,7 @@ class Remedy:
     text: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One entry of `steps`. `kind` names the step kind, `spec` holds the keys of that kind.
 
     `needs` is always explicit here: the loader turns the implicit order into needs.
@@ -108,8 +104,7 @@ class Step:
     line: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Alternative:
+class Alternative(Struct, frozen=True):
     """One entry of `fallback`: another way to do the step, which keeps all its other keys."""
 
     kind: str
@@ -118,8 +113,7 @@ class Alternative:
     component: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(Struct, frozen=True):
     """One entry of `inputs`. `required` is True when it has no default."""
 
     type: Literal["string", "integer", "number", "boolean", "array", "object"] = "string"
@@ -129,8 +123,7 @@ class Input:
     enum: tuple[Json, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(Struct, frozen=True):
     """`limits:` of one component. `rate` calls are allowed per `per_s` seconds."""
 
     concurrency: int | None = None
@@ -138,8 +131,7 @@ class Limit:
     per_s: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class BreakerPolicy:
+class BreakerPolicy(Struct, frozen=True):
     """`breakers:` of one component: opens after `failures` within `window_s`, for `cooldown_s`."""
 
     failures: int = 5
@@ -147,8 +139,7 @@ class BreakerPolicy:
     cooldown_s: float = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(Struct, frozen=True):
     """`budget:` of a task, cumulative across resumes. None means no limit."""
 
     usd: float | None = None
@@ -156,8 +147,7 @@ class Budget:
     time_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DebuggerPolicy:
+class DebuggerPolicy(Struct, frozen=True):
     """`debugger:` of a workflow. `agent` is the spec of an agent step, or None for rules alone."""
 
     agent: Mapping[str, Json] | None = None
@@ -165,8 +155,7 @@ class DebuggerPolicy:
     max_fixes: int = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Workflow:
+class Workflow(Struct, frozen=True):
     """A whole workflow. `steps` keep the order of the file; `sha256` is of the file as written.
 
     `subworkflows` maps the path written in a `workflow:` step to the loaded workflow of that file.

@@ -4,13 +4,12 @@ Owns the closed answers of every step kind: `Success` or `Evidence` of a failure
 that must be durable before the attempt is over. Refuses to know who performs the attempt.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from agentrun.core.model import Json
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """What an attempt consumed. `usd` None means that the price is unknown, which is not zero."""
 
     input_tokens: int = 0
@@ -20,8 +19,7 @@ class Usage:
     model: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Success:
+class Success(Struct, frozen=True):
     """An attempt that worked. `output` is raw: the runner parses it as the step's `output` says.
 
     `extra` holds what the kind offers beside the output (`status` and `headers` of http).
@@ -34,24 +32,22 @@ class Success:
     extra: tuple[tuple[str, Json], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessStarted:
+class ProcessStarted(Struct, frozen=True):
     """A process group was started for this attempt. `started` is the kernel's start time of the
-    leader (clock ticks since boot, field 22 of /proc/PID/stat; 0 where the system has none)."""
+    leader (clock ticks since boot, field 22 of /proc/PID/stat; 0 where the system has none).
+    """
 
     pid: int
     started: int
 
 
-@dataclass(frozen=True, slots=True)
-class SessionKnown:
+class SessionKnown(Struct, frozen=True):
     """The agent named its session: the handle to its memory, recorded as soon as it is known."""
 
     session: str
 
 
-@dataclass(frozen=True, slots=True)
-class TurnDone:
+class TurnDone(Struct, frozen=True):
     """A model turn was answered. `messages` is the conversation so far, as JSON."""
 
     messages: Json

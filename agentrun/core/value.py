@@ -1,0 +1,39 @@
+"""Values as the journal holds them: inline, by reference to a blob, or assembled from items.
+
+A secret's value never reaches disk: where a value holds one, `secrets` maps each placeholder that
+stands in the value to the name of the environment variable it is resolved from again. The
+placeholders are chosen so that they do not occur in the value otherwise (store/values.py).
+"""
+
+from collections.abc import Mapping
+
+from msgspec import Struct, field
+
+from agentrun.core.model import Json
+
+
+class Inline(Struct, frozen=True, tag_field="in", tag="inline"):
+    """A small value, as it is."""
+
+    value: Json
+    secrets: Mapping[str, str] = field(default_factory=dict)
+
+
+class Blob(Struct, frozen=True, tag_field="in", tag="blob"):
+    """A large value: the JSON text in `blobs/<sha256>`, `size_bytes` long."""
+
+    blob: str
+    size_bytes: int
+    secrets: Mapping[str, str] = field(default_factory=dict)
+
+
+class Items(Struct, frozen=True, tag_field="in", tag="items"):
+    """The output of a `for_each`: the list of the outputs of its `items` children, in order.
+    A child without an output (failed, skipped) stands as null.
+    """
+
+    items: int
+
+
+Value = Inline | Blob | Items
+NOTHING = Inline(None)
