@@ -36,7 +36,7 @@ class Holder(Struct, frozen=True):
 # --- the task -----------------------------------------------------------------------------------
 
 
-class TaskStarted(Struct, frozen=True, tag_field="type", tag="task_started"):
+class TaskStarted(Struct, frozen=True, tag_field="type", tag="task_started", omit_defaults=True):
     """The first event. `workflow_path` is absolute; `sources` maps each sub-workflow's path to the
     sha256 of its pinned text (a blob).
     """
@@ -54,21 +54,25 @@ class TaskStarted(Struct, frozen=True, tag_field="type", tag="task_started"):
     forked_at: int | None = None
 
 
-class TaskResumed(Struct, frozen=True, tag_field="type", tag="task_resumed"):
+class TaskResumed(Struct, frozen=True, tag_field="type", tag="task_resumed", omit_defaults=True):
     """A process took the task over and goes on."""
 
     holder: Holder
     max_parallel: int
 
 
-class InputsChanged(Struct, frozen=True, tag_field="type", tag="inputs_changed"):
+class InputsChanged(
+    Struct, frozen=True, tag_field="type", tag="inputs_changed", omit_defaults=True
+):
     """A person gave other inputs (`resume --set`). `names` are those that changed."""
 
     inputs: Value
     names: tuple[str, ...]
 
 
-class WorkflowChanged(Struct, frozen=True, tag_field="type", tag="workflow_changed"):
+class WorkflowChanged(
+    Struct, frozen=True, tag_field="type", tag="workflow_changed", omit_defaults=True
+):
     """A person bound the task to another definition (`resume --workflow`); its text is a blob."""
 
     workflow_sha256: str
@@ -76,20 +80,22 @@ class WorkflowChanged(Struct, frozen=True, tag_field="type", tag="workflow_chang
     sources: Mapping[str, str] = field(default_factory=dict)
 
 
-class StepsReset(Struct, frozen=True, tag_field="type", tag="steps_reset"):
+class StepsReset(Struct, frozen=True, tag_field="type", tag="steps_reset", omit_defaults=True):
     """These steps forget what they did and run again, with new idempotency keys."""
 
     steps: tuple[str, ...]
     reason: str
 
 
-class AttemptsGranted(Struct, frozen=True, tag_field="type", tag="attempts_granted"):
+class AttemptsGranted(
+    Struct, frozen=True, tag_field="type", tag="attempts_granted", omit_defaults=True
+):
     """A resume gave these failed steps a fresh set of attempts; what they remember stays."""
 
     steps: tuple[str, ...]
 
 
-class TaskPaused(Struct, frozen=True, tag_field="type", tag="task_paused"):
+class TaskPaused(Struct, frozen=True, tag_field="type", tag="task_paused", omit_defaults=True):
     """The task waits: for a person (exit 3) or for something temporary (exit 75)."""
 
     reason: PauseReason
@@ -99,32 +105,38 @@ class TaskPaused(Struct, frozen=True, tag_field="type", tag="task_paused"):
     resume_at: float | None = None
 
 
-class TaskSucceeded(Struct, frozen=True, tag_field="type", tag="task_succeeded"):
+class TaskSucceeded(
+    Struct, frozen=True, tag_field="type", tag="task_succeeded", omit_defaults=True
+):
     """Every step is done; `outputs` is the result."""
 
     outputs: Value
 
 
-class TaskFailed(Struct, frozen=True, tag_field="type", tag="task_failed"):
+class TaskFailed(Struct, frozen=True, tag_field="type", tag="task_failed", omit_defaults=True):
     """Nothing more can run and a step has failed. `step` is the one that is told about."""
 
     failure: Failure
     step: str | None = None
 
 
-class TaskCancelled(Struct, frozen=True, tag_field="type", tag="task_cancelled"):
+class TaskCancelled(
+    Struct, frozen=True, tag_field="type", tag="task_cancelled", omit_defaults=True
+):
     """A person cancelled the task."""
 
     reason: str = ""
 
 
-class TaskInterrupted(Struct, frozen=True, tag_field="type", tag="task_interrupted"):
+class TaskInterrupted(
+    Struct, frozen=True, tag_field="type", tag="task_interrupted", omit_defaults=True
+):
     """A signal asked the process to stop; the checkpoint is complete."""
 
     signal: str
 
 
-class Warned(Struct, frozen=True, tag_field="type", tag="warned"):
+class Warned(Struct, frozen=True, tag_field="type", tag="warned", omit_defaults=True):
     """Something a person should know that stops nothing."""
 
     message: str
@@ -134,7 +146,7 @@ class Warned(Struct, frozen=True, tag_field="type", tag="warned"):
 # --- a step's attempts --------------------------------------------------------------------------
 
 
-class StepStarted(Struct, frozen=True, tag_field="type", tag="step_started"):
+class StepStarted(Struct, frozen=True, tag_field="type", tag="step_started", omit_defaults=True):
     """An attempt begins. `alternative` 0 is the step itself, n its n-th fallback."""
 
     step: str
@@ -143,7 +155,7 @@ class StepStarted(Struct, frozen=True, tag_field="type", tag="step_started"):
     alternative: int = 0
 
 
-class ProcessNoted(Struct, frozen=True, tag_field="type", tag="process_noted"):
+class ProcessNoted(Struct, frozen=True, tag_field="type", tag="process_noted", omit_defaults=True):
     """The attempt runs in this process group."""
 
     step: str
@@ -152,7 +164,7 @@ class ProcessNoted(Struct, frozen=True, tag_field="type", tag="process_noted"):
     started: int
 
 
-class SessionNoted(Struct, frozen=True, tag_field="type", tag="session_noted"):
+class SessionNoted(Struct, frozen=True, tag_field="type", tag="session_noted", omit_defaults=True):
     """The attempt's agent named its session."""
 
     step: str
@@ -160,7 +172,7 @@ class SessionNoted(Struct, frozen=True, tag_field="type", tag="session_noted"):
     session: str
 
 
-class TurnNoted(Struct, frozen=True, tag_field="type", tag="turn_noted"):
+class TurnNoted(Struct, frozen=True, tag_field="type", tag="turn_noted", omit_defaults=True):
     """A model answered a turn; `messages` is the conversation so far."""
 
     step: str
@@ -169,7 +181,9 @@ class TurnNoted(Struct, frozen=True, tag_field="type", tag="turn_noted"):
     usage: Usage | None = None
 
 
-class StepSucceeded(Struct, frozen=True, tag_field="type", tag="step_succeeded"):
+class StepSucceeded(
+    Struct, frozen=True, tag_field="type", tag="step_succeeded", omit_defaults=True
+):
     """The step, or the item, is done: it is never run again by itself. For a step with `until`
     this is the last round. `repairs` says what was mended in the answer on the way.
     """
@@ -185,7 +199,7 @@ class StepSucceeded(Struct, frozen=True, tag_field="type", tag="step_succeeded")
     repairs: tuple[str, ...] = ()
 
 
-class StepFailed(Struct, frozen=True, tag_field="type", tag="step_failed"):
+class StepFailed(Struct, frozen=True, tag_field="type", tag="step_failed", omit_defaults=True):
     """An attempt failed. What follows from it is an event of its own."""
 
     step: str
@@ -196,7 +210,9 @@ class StepFailed(Struct, frozen=True, tag_field="type", tag="step_failed"):
     session: str | None = None
 
 
-class StepInterrupted(Struct, frozen=True, tag_field="type", tag="step_interrupted"):
+class StepInterrupted(
+    Struct, frozen=True, tag_field="type", tag="step_interrupted", omit_defaults=True
+):
     """An attempt was cut off by agentrun's own end, not by a failure: numbered, not charged."""
 
     step: str
@@ -204,7 +220,9 @@ class StepInterrupted(Struct, frozen=True, tag_field="type", tag="step_interrupt
     reason: str
 
 
-class RoundFinished(Struct, frozen=True, tag_field="type", tag="round_finished"):
+class RoundFinished(
+    Struct, frozen=True, tag_field="type", tag="round_finished", omit_defaults=True
+):
     """A round of `until` ended without the condition holding; the next one begins."""
 
     step: str
@@ -220,7 +238,7 @@ class RoundFinished(Struct, frozen=True, tag_field="type", tag="round_finished")
 # --- what follows from a failure ----------------------------------------------------------------
 
 
-class Adjustment(Struct, frozen=True):
+class Adjustment(Struct, frozen=True, omit_defaults=True):
     """A visible change of the step for its next attempt. `kind` names it, `change` is what it
     changes (`{"timeout_s": 120}`), `reason` is for people.
     """
@@ -230,7 +248,9 @@ class Adjustment(Struct, frozen=True):
     reason: str = ""
 
 
-class RetryScheduled(Struct, frozen=True, tag_field="type", tag="retry_scheduled"):
+class RetryScheduled(
+    Struct, frozen=True, tag_field="type", tag="retry_scheduled", omit_defaults=True
+):
     """The step is tried again at `at`. `attempt` is the number of the next attempt, `of` the most
     that there will be in this set.
     """
@@ -244,7 +264,9 @@ class RetryScheduled(Struct, frozen=True, tag_field="type", tag="retry_scheduled
     adjustments: tuple[Adjustment, ...] = ()
 
 
-class FallbackTaken(Struct, frozen=True, tag_field="type", tag="fallback_taken"):
+class FallbackTaken(
+    Struct, frozen=True, tag_field="type", tag="fallback_taken", omit_defaults=True
+):
     """The way before is used up; the step goes on with its `alternative`-th fallback."""
 
     step: str
@@ -252,7 +274,7 @@ class FallbackTaken(Struct, frozen=True, tag_field="type", tag="fallback_taken")
     reason: str
 
 
-class StepGaveUp(Struct, frozen=True, tag_field="type", tag="step_gave_up"):
+class StepGaveUp(Struct, frozen=True, tag_field="type", tag="step_gave_up", omit_defaults=True):
     """The step ends failed. `continued` True: the task goes on all the same."""
 
     step: str
@@ -260,7 +282,7 @@ class StepGaveUp(Struct, frozen=True, tag_field="type", tag="step_gave_up"):
     reason: str = ""
 
 
-class StepParked(Struct, frozen=True, tag_field="type", tag="step_parked"):
+class StepParked(Struct, frozen=True, tag_field="type", tag="step_parked", omit_defaults=True):
     """The step can't go on now: something temporary is in the way (exit 75), until `until` if that
     is known. A resume grants it a fresh set of attempts.
     """
@@ -270,7 +292,7 @@ class StepParked(Struct, frozen=True, tag_field="type", tag="step_parked"):
     until: float | None = None
 
 
-class PersonAsked(Struct, frozen=True, tag_field="type", tag="person_asked"):
+class PersonAsked(Struct, frozen=True, tag_field="type", tag="person_asked", omit_defaults=True):
     """Only a person can say how this step goes on (exit 3)."""
 
     step: str
@@ -278,7 +300,7 @@ class PersonAsked(Struct, frozen=True, tag_field="type", tag="person_asked"):
     reason: PauseReason
 
 
-class TaskHalted(Struct, frozen=True, tag_field="type", tag="task_halted"):
+class TaskHalted(Struct, frozen=True, tag_field="type", tag="task_halted", omit_defaults=True):
     """Nothing new starts any more: a failure of kind `security`, or a budget that is used up."""
 
     reason: str
@@ -288,14 +310,14 @@ class TaskHalted(Struct, frozen=True, tag_field="type", tag="task_halted"):
 # --- order and structure ------------------------------------------------------------------------
 
 
-class StepSkipped(Struct, frozen=True, tag_field="type", tag="step_skipped"):
+class StepSkipped(Struct, frozen=True, tag_field="type", tag="step_skipped", omit_defaults=True):
     """The step does not run and counts as done; its output is null."""
 
     step: str
     reason: str
 
 
-class StepExpanded(Struct, frozen=True, tag_field="type", tag="step_expanded"):
+class StepExpanded(Struct, frozen=True, tag_field="type", tag="step_expanded", omit_defaults=True):
     """A `for_each` was resolved to `count` items."""
 
     step: str
@@ -303,7 +325,7 @@ class StepExpanded(Struct, frozen=True, tag_field="type", tag="step_expanded"):
     count: int
 
 
-class ScopeOpened(Struct, frozen=True, tag_field="type", tag="scope_opened"):
+class ScopeOpened(Struct, frozen=True, tag_field="type", tag="scope_opened", omit_defaults=True):
     """A sub-workflow begins; its steps are addressed below `step`."""
 
     step: str
@@ -312,14 +334,16 @@ class ScopeOpened(Struct, frozen=True, tag_field="type", tag="scope_opened"):
     inputs: Value
 
 
-class WaitStarted(Struct, frozen=True, tag_field="type", tag="wait_started"):
+class WaitStarted(Struct, frozen=True, tag_field="type", tag="wait_started", omit_defaults=True):
     """A `wait` step holds until `until`."""
 
     step: str
     until: float
 
 
-class ApprovalAsked(Struct, frozen=True, tag_field="type", tag="approval_asked"):
+class ApprovalAsked(
+    Struct, frozen=True, tag_field="type", tag="approval_asked", omit_defaults=True
+):
     """An `approval` step waits for an answer out of `options`. `digest` is the hash of what is
     approved; an answer to anything else does not count. At `until`, if any, `default` is taken.
     """
@@ -332,7 +356,7 @@ class ApprovalAsked(Struct, frozen=True, tag_field="type", tag="approval_asked")
     default: str | None = None
 
 
-class StepAnswered(Struct, frozen=True, tag_field="type", tag="step_answered"):
+class StepAnswered(Struct, frozen=True, tag_field="type", tag="step_answered", omit_defaults=True):
     """A person answered. For an approval `answer` is its output."""
 
     step: str
@@ -343,14 +367,16 @@ class StepAnswered(Struct, frozen=True, tag_field="type", tag="step_answered"):
 # --- the Debugger -------------------------------------------------------------------------------
 
 
-class IncidentOpened(Struct, frozen=True, tag_field="type", tag="incident_opened"):
+class IncidentOpened(
+    Struct, frozen=True, tag_field="type", tag="incident_opened", omit_defaults=True
+):
     """Retries did not cure this failure; the Debugger takes it."""
 
     step: str
     fingerprint: str
 
 
-class FixApplied(Struct, frozen=True, tag_field="type", tag="fix_applied"):
+class FixApplied(Struct, frozen=True, tag_field="type", tag="fix_applied", omit_defaults=True):
     """A fix was chosen and takes effect with the step's next attempt, which verifies it."""
 
     step: str
@@ -362,7 +388,7 @@ class FixApplied(Struct, frozen=True, tag_field="type", tag="fix_applied"):
     adjustments: tuple[Adjustment, ...] = ()
 
 
-class FixJudged(Struct, frozen=True, tag_field="type", tag="fix_judged"):
+class FixJudged(Struct, frozen=True, tag_field="type", tag="fix_judged", omit_defaults=True):
     """The fix was verified (kept) or did not work (undone)."""
 
     step: str
@@ -371,7 +397,7 @@ class FixJudged(Struct, frozen=True, tag_field="type", tag="fix_judged"):
     worked: bool
 
 
-class Diagnosed(Struct, frozen=True, tag_field="type", tag="diagnosed"):
+class Diagnosed(Struct, frozen=True, tag_field="type", tag="diagnosed", omit_defaults=True):
     """The Debugger's diagnosis, with the fixes that the policy did not allow it to apply."""
 
     step: str

@@ -104,7 +104,7 @@ class Verdict(Struct, frozen=True):
     retry_after_s: float | None = None
 
 
-class Failure(Struct, frozen=True):
+class Failure(Struct, frozen=True, omit_defaults=True):
     """A failed attempt as it stands in the journal: the verdict, and what a person needs to see.
 
     `took_effect` is False only where the failure proves that nothing happened outside (a refused

@@ -9,7 +9,7 @@ from msgspec import Struct
 from agentrun.core.model import Json
 
 
-class Usage(Struct, frozen=True):
+class Usage(Struct, frozen=True, omit_defaults=True):
     """What an attempt consumed. `usd` None means that the price is unknown, which is not zero."""
 
     input_tokens: int = 0

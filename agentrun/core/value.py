@@ -12,14 +12,14 @@ from msgspec import Struct, field
 from agentrun.core.model import Json
 
 
-class Inline(Struct, frozen=True, tag_field="in", tag="inline"):
+class Inline(Struct, frozen=True, tag_field="in", tag="inline", omit_defaults=True):
     """A small value, as it is."""
 
     value: Json
     secrets: Mapping[str, str] = field(default_factory=dict)
 
 
-class Blob(Struct, frozen=True, tag_field="in", tag="blob"):
+class Blob(Struct, frozen=True, tag_field="in", tag="blob", omit_defaults=True):
     """A large value: the JSON text in `blobs/<sha256>`, `size_bytes` long."""
 
     blob: str
@@ -27,7 +27,7 @@ class Blob(Struct, frozen=True, tag_field="in", tag="blob"):
     secrets: Mapping[str, str] = field(default_factory=dict)
 
 
-class Items(Struct, frozen=True, tag_field="in", tag="items"):
+class Items(Struct, frozen=True, tag_field="in", tag="items", omit_defaults=True):
     """The output of a `for_each`: the list of the outputs of its `items` children, in order.
     A child without an output (failed, skipped) stands as null.
     """
