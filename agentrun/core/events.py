@@ -49,6 +49,7 @@ class TaskStarted(Struct, frozen=True, tag_field="type", tag="task_started", omi
     holder: Holder
     max_parallel: int
     version: str
+    steps_total: int
     sources: Mapping[str, str] = field(default_factory=dict)
     forked_from: str | None = None
     forked_at: int | None = None
@@ -75,8 +76,10 @@ class WorkflowChanged(
 ):
     """A person bound the task to another definition (`resume --workflow`); its text is a blob."""
 
+    workflow: str
     workflow_sha256: str
     workflow_path: str
+    steps_total: int
     sources: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -326,12 +329,14 @@ class StepExpanded(Struct, frozen=True, tag_field="type", tag="step_expanded", o
 
 
 class ScopeOpened(Struct, frozen=True, tag_field="type", tag="scope_opened", omit_defaults=True):
-    """A sub-workflow begins; its steps are addressed below `step`."""
+    """A sub-workflow begins; its steps are addressed below `step`. `fresh` False keeps what its
+    steps have done already (a retry), True forgets it (a new round).
+    """
 
     step: str
-    attempt: int
     path: str
     inputs: Value
+    fresh: bool = True
 
 
 class WaitStarted(Struct, frozen=True, tag_field="type", tag="wait_started", omit_defaults=True):

@@ -18,6 +18,17 @@ class Usage(Struct, frozen=True, omit_defaults=True):
     usd: float | None = None
     model: str | None = None
 
+    def plus(self, other: "Usage") -> "Usage":
+        """Return the sum. An unknown price on either side leaves the known part standing."""
+        prices = [usd for usd in (self.usd, other.usd) if usd is not None]
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.requests + other.requests,
+            sum(prices) if prices else None,
+            other.model or self.model,
+        )
+
 
 class Success(Struct, frozen=True):
     """An attempt that worked. `output` is raw: the runner parses it as the step's `output` says.

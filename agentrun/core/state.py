@@ -1,0 +1,413 @@
+"""The state of a task as a fold over its events. Every transition is in this file.
+
+Owns `TaskState`, `StepState`, `apply` (the only code that changes them) and `replay`. The state
+holds facts alone: what follows from them for the order of steps is derived in core/schedule.py.
+It is plain data, so that a snapshot of it stands for the events before it:
+`replay(a + b) == fold(replay(a), b)`.
+"""
+
+from collections.abc import Iterable
+from typing import Literal, assert_never
+
+from msgspec import Struct, field
+
+from agentrun.core import events as ev
+from agentrun.core.address import parent_loop, under
+from agentrun.core.failure import Failure
+from agentrun.core.model import Json
+from agentrun.core.outcome import Usage
+from agentrun.core.value import Value
+
+StepStatus = Literal[
+    "pending",
+    "running",
+    "waiting",
+    "succeeded",
+    "failed",
+    "blocked",
+    "skipped",
+    "cancelled",
+    "interrupted",
+]
+TaskStatus = Literal["running", "paused", "succeeded", "failed", "cancelled", "interrupted"]
+Waiting = Literal["retry", "wait", "approval", "person", "parked"]
+
+
+class IllegalTransition(Exception):
+    """An event that can't follow from the state: the journal was not written by this program."""
+
+
+class StepState(Struct, omit_defaults=True):
+    """What is known of one step, item or sub-workflow step.
+
+    `attempts` counts all attempts ever; `charged` those of the current set that count against
+    `max_attempts`. `undecided` is True between a failed attempt and what follows from it.
+    `gave_up` is True when the step has ended failed. `generation` counts how often the step was
+    reset. `busy_s` is the sum of the attempts' durations. `items` and `count` belong to a
+    `for_each`, `scope` to a sub-workflow. `interruptions` counts those in a row.
+    """
+
+    status: StepStatus = "pending"
+    attempts: int = 0
+    charged: int = 0
+    round: int = 1
+    alternative: int = 0
+    generation: int = 0
+    undecided: bool = False
+    gave_up: bool = False
+    continued: bool = False
+    output: Value | None = None
+    exit_code: int | None = None
+    extra: Value | None = None
+    failure: Failure | None = None
+    failures: int = 0
+    started_at: float | None = None
+    attempt_started_at: float | None = None
+    set_started_at: float | None = None
+    ended_at: float | None = None
+    busy_s: float = 0.0
+    usage: Usage | None = None
+    session: str | None = None
+    messages: Value | None = None
+    adjustments: tuple[ev.Adjustment, ...] = ()
+    waiting: Waiting | None = None
+    until: float | None = None
+    question: str = ""
+    approval: ev.ApprovalAsked | None = None
+    answer: Json = None
+    interruptions: int = 0
+    process: ev.ProcessNoted | None = None
+    items: Value | None = None
+    count: int = 0
+    scope: ev.ScopeOpened | None = None
+    fix: ev.FixApplied | None = None
+    fixes: tuple[str, ...] = ()
+    diagnosis: ev.Diagnosed | None = None
+
+    @property
+    def settled(self) -> bool:
+        """True when the step is over for this run: done, or failed with nothing left to try."""
+        return self.status in {"succeeded", "skipped", "blocked", "cancelled"} or self.gave_up
+
+
+class Ending(Struct, omit_defaults=True):
+    """How the task stands when no process works on it."""
+
+    exit_code: int
+    message: str = ""
+    reason: str = ""
+    steps: tuple[str, ...] = ()
+    resume_at: float | None = None
+    failure: Failure | None = None
+    step: str | None = None
+    outputs: Value | None = None
+
+
+class TaskState(Struct, omit_defaults=True):
+    """What is known of a task after `seq` events. `active_s` is the time in which a process worked
+    on it; `usd_unknown` says that some usage had no known price.
+    """
+
+    task_id: str
+    status: TaskStatus = "running"
+    seq: int = 0
+    workflow: str = ""
+    workflow_sha256: str = ""
+    workflow_path: str = ""
+    sources: dict[str, str] = field(default_factory=dict)
+    steps_total: int = 0
+    cwd: str = ""
+    inputs: Value | None = None
+    holder: ev.Holder | None = None
+    max_parallel: int = 1
+    version: str = ""
+    forked_from: str | None = None
+    forked_at: int | None = None
+    started_at: float = 0.0
+    updated_at: float = 0.0
+    active_s: float = 0.0
+    resumes: int = 0
+    retries: int = 0
+    usd: float = 0.0
+    usd_unknown: bool = False
+    tokens: int = 0
+    halted: str | None = None
+    ending: Ending | None = None
+    warnings: tuple[str, ...] = ()
+    steps: dict[str, StepState] = field(default_factory=dict)
+
+    def step(self, key: str) -> StepState:
+        """Return the state of a step; a fresh one when nothing is recorded of it yet."""
+        return self.steps.get(key) or StepState()
+
+
+MAX_WARNINGS = 100
+
+
+def replay(task_id: str, records: Iterable[ev.Recorded]) -> TaskState:
+    """Fold all events of a task into its state."""
+    state = TaskState(task_id)
+    for recorded in records:
+        apply(state, recorded)
+    return state
+
+
+def apply(state: TaskState, recorded: ev.Recorded) -> None:
+    """Change `state` by one event. Raises IllegalTransition when the event can't follow."""
+    if recorded.seq != state.seq + 1:
+        raise IllegalTransition(f"event {recorded.seq} follows event {state.seq}")
+    event, time = recorded.event, recorded.time
+    state.seq = recorded.seq
+    if not isinstance(event, ev.TaskStarted | ev.TaskResumed):
+        state.active_s += max(0.0, time - state.updated_at)
+    state.updated_at = time
+    if isinstance(event, ev.TaskEvent):
+        _apply_to_task(state, event, time)
+        return
+    step = state.steps.get(event.step)
+    if step is None:
+        step = state.steps[event.step] = StepState()
+    if not isinstance(event, ev.StepSkipped | ev.StepStarted) and not state.workflow:
+        raise IllegalTransition(f"{type(event).__name__} before the task has started")
+    _apply_to_step(state, step, event, time)
+
+
+def _apply_to_task(state: TaskState, event: ev.TaskEvent, time: float) -> None:
+    match event:
+        case ev.TaskStarted():
+            _start(state, event, time)
+        case ev.TaskResumed():
+            state.status, state.ending, state.halted = "running", None, None
+            state.holder, state.max_parallel = event.holder, event.max_parallel
+            state.resumes += 1
+        case ev.InputsChanged():
+            state.inputs = event.inputs
+        case ev.WorkflowChanged():
+            state.workflow = event.workflow
+            state.workflow_sha256, state.workflow_path = event.workflow_sha256, event.workflow_path
+            state.sources, state.steps_total = dict(event.sources), event.steps_total
+        case ev.StepsReset():
+            for key in event.steps:
+                _reset(state, key)
+        case ev.AttemptsGranted():
+            for key in event.steps:
+                _grant(state, key)
+        case ev.TaskPaused():
+            state.status = "paused"
+            state.ending = Ending(
+                event.exit_code, event.message, event.reason, event.steps, event.resume_at
+            )
+        case ev.TaskSucceeded():
+            state.status, state.ending = "succeeded", Ending(0, outputs=event.outputs)
+        case ev.TaskFailed():
+            state.status = "failed"
+            state.ending = Ending(1, failure=event.failure, step=event.step)
+        case ev.TaskCancelled():
+            state.status, state.ending = "cancelled", Ending(1, event.reason, "cancelled")
+            for step in state.steps.values():
+                if step.status in {"running", "waiting", "interrupted"}:
+                    step.status, step.waiting = "cancelled", None
+        case ev.TaskInterrupted():
+            code = 130 if event.signal == "SIGINT" else 143
+            state.status, state.ending = "interrupted", Ending(code, event.signal, "interrupted")
+        case ev.TaskHalted():
+            state.halted = event.reason
+        case ev.Warned():
+            state.warnings = (*state.warnings, event.message)[-MAX_WARNINGS:]
+        case _:
+            assert_never(event)
+
+
+def _start(state: TaskState, event: ev.TaskStarted, time: float) -> None:
+    state.workflow, state.workflow_sha256 = event.workflow, event.workflow_sha256
+    state.workflow_path, state.sources = event.workflow_path, dict(event.sources)
+    state.steps_total, state.cwd, state.inputs = event.steps_total, event.cwd, event.inputs
+    state.holder, state.max_parallel = event.holder, event.max_parallel
+    state.version, state.started_at = event.version, time
+    state.forked_from, state.forked_at = event.forked_from, event.forked_at
+
+
+def _apply_to_step(state: TaskState, step: StepState, event: ev.StepEvent, time: float) -> None:
+    match event:
+        case ev.StepStarted():
+            _start_attempt(state, step, event, time)
+        case ev.StepSucceeded():
+            _end_attempt(state, step, event.duration_s, event.usage, event.session, time)
+            step.status, step.output = "succeeded", event.output
+            step.exit_code, step.extra = event.exit_code, event.extra
+            step.messages, step.interruptions, step.failure = None, 0, None
+        case ev.StepFailed():
+            _end_attempt(state, step, event.duration_s, event.usage, event.session, time)
+            step.status, step.undecided = "failed", True
+            step.failure, step.exit_code = event.failure, event.failure.exit_code
+            step.failures, step.interruptions = step.failures + 1, 0
+        case ev.StepInterrupted():
+            step.status, step.waiting, step.process = "interrupted", None, None
+            step.charged = max(0, step.charged - 1)
+            step.interruptions += 1
+        case ev.RoundFinished():
+            _end_attempt(state, step, event.duration_s, event.usage, event.session, time)
+            step.status, step.round = "pending", event.round + 1
+            step.output, step.exit_code = event.output, event.exit_code
+            step.charged, step.set_started_at, step.failure = 0, None, None
+            step.messages, step.interruptions = None, 0
+        case ev.ProcessNoted():
+            step.process = event
+        case ev.SessionNoted():
+            step.session = event.session
+        case ev.TurnNoted():
+            step.messages = event.messages
+            _use(state, step, event.usage)
+        case _:
+            _apply_consequence(step, event, state, time)
+
+
+def _apply_consequence(
+    step: StepState,
+    event: (
+        ev.RetryScheduled
+        | ev.FallbackTaken
+        | ev.StepGaveUp
+        | ev.StepParked
+        | ev.PersonAsked
+        | ev.StepSkipped
+        | ev.StepExpanded
+        | ev.ScopeOpened
+        | ev.WaitStarted
+        | ev.ApprovalAsked
+        | ev.StepAnswered
+        | ev.IncidentOpened
+        | ev.FixApplied
+        | ev.FixJudged
+        | ev.Diagnosed
+    ),
+    state: TaskState,
+    time: float,
+) -> None:
+    match event:
+        case ev.RetryScheduled():
+            _wait(step, "retry", event.at)
+            step.adjustments += event.adjustments
+            state.retries += 1
+        case ev.FallbackTaken():
+            _wait(step, "retry", time)
+            step.alternative, step.charged, step.set_started_at = event.alternative, 0, None
+            step.adjustments, step.session, step.messages = (), None, None
+        case ev.StepGaveUp():
+            step.status, step.undecided, step.waiting = "failed", False, None
+            step.gave_up, step.continued, step.ended_at = True, event.continued, time
+        case ev.StepParked():
+            _wait(step, "parked", event.until)
+            if step.failure and event.until is None:
+                step.status = "failed"
+            step.question = event.reason
+        case ev.PersonAsked():
+            _wait(step, "person", None)
+            step.question = event.question
+        case ev.StepSkipped():
+            step.status, step.undecided, step.gave_up = "skipped", False, False
+            step.waiting, step.output, step.ended_at = None, None, time
+        case ev.StepExpanded():
+            step.status, step.items, step.count = "running", event.items, event.count
+            step.started_at = step.started_at or time
+        case ev.ScopeOpened():
+            if event.fresh and step.scope is not None:
+                _forget_below(state, event.step)
+            step.scope = event
+        case ev.WaitStarted():
+            _wait(step, "wait", event.until)
+            step.started_at = step.started_at or time
+        case ev.ApprovalAsked():
+            _wait(step, "approval", event.until)
+            step.approval, step.started_at = event, step.started_at or time
+        case ev.StepAnswered():
+            step.answer, step.waiting, step.status = event.answer, None, "pending"
+            step.undecided = False
+        case ev.IncidentOpened():
+            step.undecided = True
+        case ev.FixApplied():
+            step.fix, step.fixes = event, (*step.fixes, str(event.fix.get("type", "")))
+            step.adjustments += event.adjustments
+        case ev.FixJudged():
+            step.fix = None
+            if not event.worked:
+                undone = len(event.fix.get("adjustments", ()))
+                step.adjustments = step.adjustments[: len(step.adjustments) - undone]
+        case ev.Diagnosed():
+            step.diagnosis = event
+        case _:
+            assert_never(event)
+
+
+def _start_attempt(state: TaskState, step: StepState, event: ev.StepStarted, time: float) -> None:
+    if step.status in {"succeeded", "skipped"}:
+        raise IllegalTransition(f"{event.step} is {step.status} and was started again")
+    step.status, step.waiting, step.until = "running", None, None
+    step.attempts, step.charged = event.attempt, step.charged + 1
+    step.round, step.alternative = event.round, event.alternative
+    step.undecided = step.gave_up = step.continued = False
+    step.started_at = step.started_at or time
+    step.attempt_started_at, step.ended_at = time, None
+    step.set_started_at = step.set_started_at or time
+
+
+def _end_attempt(
+    state: TaskState,
+    step: StepState,
+    duration_s: float,
+    usage: Usage | None,
+    session: str | None,
+    time: float,
+) -> None:
+    step.busy_s += duration_s
+    step.ended_at, step.process, step.waiting = time, None, None
+    step.session = session or step.session
+    _use(state, step, usage)
+
+
+def _use(state: TaskState, step: StepState, usage: Usage | None) -> None:
+    if usage is None:
+        return
+    step.usage = usage if step.usage is None else step.usage.plus(usage)
+    state.tokens += usage.input_tokens + usage.output_tokens
+    if usage.usd is None:
+        state.usd_unknown = True
+    else:
+        state.usd += usage.usd
+
+
+def _wait(step: StepState, waiting: Waiting, until: float | None) -> None:
+    step.status, step.waiting, step.until = "waiting", waiting, until
+    step.undecided = step.gave_up = False
+
+
+def _reset(state: TaskState, key: str) -> None:
+    """Forget what a step did. A reset item leaves its `for_each` open again."""
+    old = state.step(key)
+    _forget_below(state, key)
+    state.steps[key] = StepState(generation=old.generation + 1)
+    loop = parent_loop(key)
+    if loop is not None and loop in state.steps:
+        _reopen(state.steps[loop])
+
+
+def _grant(state: TaskState, key: str) -> None:
+    """Give a step that ended failed, was parked or interrupted a fresh set of attempts."""
+    step = state.steps.get(key)
+    if step is None or step.status in {"succeeded", "skipped"}:
+        return
+    step.charged, step.set_started_at, step.interruptions = 0, None, 0
+    step.alternative = 0
+    _reopen(step)
+
+
+def _reopen(step: StepState) -> None:
+    step.status = "pending" if step.items is None and step.scope is None else "running"
+    step.waiting, step.until, step.question = None, None, ""
+    step.undecided = step.gave_up = step.continued = False
+    step.output, step.ended_at = None, None
+
+
+def _forget_below(state: TaskState, key: str) -> None:
+    for other in [name for name in state.steps if under(name, key)]:
+        del state.steps[other]
