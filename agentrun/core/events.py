@@ -320,6 +320,13 @@ class StepSkipped(Struct, frozen=True, tag_field="type", tag="step_skipped", omi
     reason: str
 
 
+class StepBlocked(Struct, frozen=True, tag_field="type", tag="step_blocked", omit_defaults=True):
+    """The step can't run because the step `by`, which it needs, failed or is itself blocked."""
+
+    step: str
+    by: str
+
+
 class StepExpanded(Struct, frozen=True, tag_field="type", tag="step_expanded", omit_defaults=True):
     """A `for_each` was resolved to `count` items."""
 
@@ -442,6 +449,7 @@ StepEvent = (
     | StepParked
     | PersonAsked
     | StepSkipped
+    | StepBlocked
     | StepExpanded
     | ScopeOpened
     | WaitStarted

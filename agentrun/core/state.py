@@ -187,9 +187,11 @@ def _apply_to_task(state: TaskState, event: ev.TaskEvent, time: float) -> None:
             state.workflow_sha256, state.workflow_path = event.workflow_sha256, event.workflow_path
             state.sources, state.steps_total = dict(event.sources), event.steps_total
         case ev.StepsReset():
+            _unblock(state)
             for key in event.steps:
                 _reset(state, key)
         case ev.AttemptsGranted():
+            _unblock(state)
             for key in event.steps:
                 _grant(state, key)
         case ev.TaskPaused():
@@ -230,7 +232,7 @@ def _start(state: TaskState, event: ev.TaskStarted, time: float) -> None:
 def _apply_to_step(state: TaskState, step: StepState, event: ev.StepEvent, time: float) -> None:
     match event:
         case ev.StepStarted():
-            _start_attempt(state, step, event, time)
+            _start_attempt(step, event, time)
         case ev.StepSucceeded():
             _end_attempt(state, step, event.duration_s, event.usage, event.session, time)
             step.status, step.output = "succeeded", event.output
@@ -271,6 +273,7 @@ def _apply_consequence(
         | ev.StepParked
         | ev.PersonAsked
         | ev.StepSkipped
+        | ev.StepBlocked
         | ev.StepExpanded
         | ev.ScopeOpened
         | ev.WaitStarted
@@ -307,6 +310,8 @@ def _apply_consequence(
         case ev.StepSkipped():
             step.status, step.undecided, step.gave_up = "skipped", False, False
             step.waiting, step.output, step.ended_at = None, None, time
+        case ev.StepBlocked():
+            step.status, step.ended_at = "blocked", time
         case ev.StepExpanded():
             step.status, step.items, step.count = "running", event.items, event.count
             step.started_at = step.started_at or time
@@ -329,17 +334,17 @@ def _apply_consequence(
             step.fix, step.fixes = event, (*step.fixes, str(event.fix.get("type", "")))
             step.adjustments += event.adjustments
         case ev.FixJudged():
+            if step.fix and not event.worked:
+                kept = len(step.adjustments) - len(step.fix.adjustments)
+                step.adjustments = step.adjustments[:kept]
             step.fix = None
-            if not event.worked:
-                undone = len(event.fix.get("adjustments", ()))
-                step.adjustments = step.adjustments[: len(step.adjustments) - undone]
         case ev.Diagnosed():
             step.diagnosis = event
         case _:
             assert_never(event)
 
 
-def _start_attempt(state: TaskState, step: StepState, event: ev.StepStarted, time: float) -> None:
+def _start_attempt(step: StepState, event: ev.StepStarted, time: float) -> None:
     if step.status in {"succeeded", "skipped"}:
         raise IllegalTransition(f"{event.step} is {step.status} and was started again")
     step.status, step.waiting, step.until = "running", None, None
@@ -399,6 +404,11 @@ def _grant(state: TaskState, key: str) -> None:
     step.charged, step.set_started_at, step.interruptions = 0, None, 0
     step.alternative = 0
     _reopen(step)
+
+
+def _unblock(state: TaskState) -> None:
+    for key in [key for key, step in state.steps.items() if step.status == "blocked"]:
+        state.steps[key] = StepState(generation=state.steps[key].generation)
 
 
 def _reopen(step: StepState) -> None:
