@@ -10,8 +10,7 @@ Pure: time enters as `now`, epoch seconds.
 
 import heapq
 from collections import deque
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
@@ -92,17 +91,30 @@ class _Scope:
 
 
 class _Loop:
-    """A `for_each` in progress. `todo` yields the indices that have not begun."""
+    """A `for_each` in progress. `todo[position:]` are the indices that have not begun."""
 
-    __slots__ = ("holding", "key", "limit", "stopped", "todo", "unsettled")
+    __slots__ = ("holding", "key", "limit", "position", "stopped", "todo", "unsettled")
 
-    def __init__(self, key: str, limit: int | None, count: int, todo: Iterator[int]) -> None:
+    def __init__(self, key: str, limit: int | None, unsettled: int, todo: Sequence[int]) -> None:
         self.key = key
         self.limit = limit
-        self.unsettled = count
+        self.unsettled = unsettled
         self.todo = todo
+        self.position = 0
         self.holding: set[str] = set()
         self.stopped = False
+
+    def can_start(self) -> bool:
+        """Return whether another item may begin, as far as this `for_each` is concerned."""
+        free = self.limit is None or len(self.holding) < self.limit
+        return free and not self.stopped and self.position < len(self.todo)
+
+    def start_next(self) -> str:
+        """Return the address of the next item, which holds a place from now on."""
+        key = address.item(self.key, self.todo[self.position])
+        self.position += 1
+        self.holding.add(key)
+        return key
 
 
 class Schedule:
@@ -144,9 +156,13 @@ class Schedule:
     @property
     def idle(self) -> bool:
         """True when nothing will happen any more without a person or another moment in time."""
-        return not (
-            self.running or self._prompt or self._ready or self._again or self.next_wake is not None
-        ) and not any(self._startable(loop) for loop in self._loops.values())
+        if self.running or self._prompt:
+            return False
+        if self._state.halted is not None:
+            return True
+        if self._ready or self._again or self.next_wake is not None:
+            return False
+        return not any(loop.can_start() for loop in self._loops.values())
 
     @property
     def next_wake(self) -> float | None:
@@ -221,26 +237,9 @@ class Schedule:
     def _items(self, places: int) -> Iterator[Action]:
         for loop in list(self._loops.values()):
             takes_a_place = self.step(loop.key).kind not in RUNS_NO_ATTEMPT
-            while self._startable(loop) and (places > 0 or not takes_a_place):
-                index = next(loop.todo, None)
-                if index is None:
-                    loop.todo = iter(())
-                    break
-                key = address.item(loop.key, index)
-                loop.holding.add(key)
+            while loop.can_start() and (places > 0 or not takes_a_place):
                 places -= takes_a_place
-                yield Begin(key)
-
-    def _startable(self, loop: _Loop) -> bool:
-        if loop.stopped or self._state.halted is not None:
-            return False
-        if loop.limit is not None and len(loop.holding) >= loop.limit:
-            return False
-        first = next(loop.todo, None)
-        if first is None:
-            return False
-        loop.todo = chain((first,), loop.todo)
-        return True
+                yield Begin(loop.start_next())
 
     def _takes_a_place(self, key: str) -> bool:
         step = self.step(key)
@@ -254,17 +253,17 @@ class Schedule:
             waiting = self._state.step(key).waiting
             if waiting in {"wait", "approval"}:
                 self._prompt.append(Expire(key))
-            elif waiting == "retry":
+            elif waiting == "retry" or self._state.step(key).attempts:
                 self._again.append(key)
             else:
                 self._ready.append(key)
 
     def _is_live(self, moment: float, key: str) -> bool:
-        """A timer is stale when its step has moved on or waits for another moment."""
+        """Return False for a stale timer: its step has moved on or waits for another moment."""
         step = self._state.step(key)
         if step.waiting in {"retry", "wait", "approval"}:
             return step.until is not None and step.until <= moment
-        return step.status == "pending"
+        return step.status in {"pending", "interrupted"}
 
     # --- keeping the indices --------------------------------------------------------------------
 
@@ -311,7 +310,7 @@ class Schedule:
             self._ready.append(key)
 
     def _release(self, key: str) -> None:
-        """A parked item gives its place in the `for_each` to the next one."""
+        """Give the place of a parked item in its `for_each` to the next one."""
         loop_key = address.parent_loop(key)
         if loop_key is not None and (loop := self._loops.get(loop_key)):
             loop.holding.discard(key)
@@ -393,8 +392,8 @@ class Schedule:
                 loop.holding.add(child_key)
             self._go_on(child_key, child)
 
-    def _open_loop(self, key: str, todo: range | list[int], unsettled: int) -> _Loop:
-        loop = _Loop(key, self.step(key).max_parallel, unsettled, iter(todo))
+    def _open_loop(self, key: str, todo: Sequence[int], unsettled: int) -> _Loop:
+        loop = _Loop(key, self.step(key).max_parallel, unsettled, todo)
         self._loops[key] = loop
         if unsettled == 0:
             self._prompt.append(Close(key))
