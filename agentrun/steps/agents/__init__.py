@@ -1,0 +1,1 @@
+"""Agents: one small file per CLI, and the model APIs."""
