@@ -27,6 +27,9 @@ class AttemptLog(Protocol):
     def tail(self, max_bytes: int = 4096) -> str:
         """Return the last bytes written, decoded with replacement characters, redacted."""
 
+    def excerpt(self, max_bytes: int = 24 * 1024) -> str:
+        """Return the beginning and the end of what was written, decoded, redacted."""
+
 
 @dataclass(frozen=True, slots=True)
 class StepContext:

@@ -1,0 +1,190 @@
+"""The system's processes: which belong to an attempt, and how to end them all.
+
+Owns what /proc (elsewhere: `ps`) tells, and the only loop that ends processes: SIGTERM, a grace,
+SIGKILL, and a look at whether anybody survived. Refuses to know why they must go.
+
+A process belongs to an attempt when it is in the attempt's group or session, or when its
+environment carries the attempt's marks (which also finds one that took a session of its own).
+A pid alone proves nothing, since pids are used again: the start time of the group's leader must
+be the recorded one, and each signal goes to a process whose start time was looked at just before.
+"""
+
+import asyncio
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+
+GRACE_S = 5.0
+"""How long a process may take to end after SIGTERM."""
+KILL_PATIENCE_S = 5.0
+"""How long to wait for the kernel after SIGKILL: longer means stuck in the kernel."""
+FIRST_LOOK_S = 0.005
+LONGEST_PAUSE_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A live process. `started` is in clock ticks since boot, 0 where the system does not tell."""
+
+    pid: int
+    group: int
+    session: int
+    started: int
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Which processes are meant.
+
+    The group and session led by `leader`, which started at `started` (0: not known), and every
+    process whose environment holds all of `marks`.
+    """
+
+    leader: int | None = None
+    started: int = 0
+    marks: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Whom `end_all` found and signalled, and who lived on nevertheless."""
+
+    found: tuple[int, ...] = ()
+    survivors: tuple[int, ...] = ()
+
+
+@cache
+def boot_id() -> str:
+    """Return what tells this boot of the system from others; empty where nothing does."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return _output_of("sysctl", "-n", "kern.bootsessionuuid").strip()
+
+
+def process_start_time(pid: int) -> int | None:
+    """Return when the process started, None when there is none (a zombie counts as none)."""
+    found = _look_at(pid) if _has_proc() else next((p for p in _by_ps() if p.pid == pid), None)
+    return found.started if found else None
+
+
+def find(target: Target) -> tuple[Process, ...]:
+    """Return the live processes that are meant; never this one."""
+    alive = [process for process in _alive() if process.pid != os.getpid()]
+    leader = target.leader
+    if any(p.pid == leader and target.started and p.started != target.started for p in alive):
+        leader = None  # the pid was used again: the group that bears its number is another one
+    return tuple(
+        process
+        for process in alive
+        if (leader is not None and leader in (process.group, process.session))
+        or _is_marked(process.pid, target.marks)
+    )
+
+
+async def end_all(
+    target: Target, grace_s: float = GRACE_S, hurry: asyncio.Event | None = None
+) -> Ending:
+    """End every process that is meant and verify it; `hurry` cuts the grace short when set."""
+    met: dict[int, None] = {}
+    for number, patience_s in ((signal.SIGTERM, grace_s), (signal.SIGKILL, KILL_PATIENCE_S)):
+        deadline = time.monotonic() + patience_s
+        pause_s = FIRST_LOOK_S
+        signalled: set[int] = set()
+        while found := find(target):
+            met.update(dict.fromkeys(process.pid for process in found))
+            for process in found:
+                if process.pid not in signalled or number is signal.SIGKILL:
+                    send(process, number)
+                    signalled.add(process.pid)
+            in_hurry = hurry is not None and hurry.is_set() and number is signal.SIGTERM
+            if in_hurry or time.monotonic() >= deadline:
+                break
+            await asyncio.sleep(min(pause_s, max(0.0, deadline - time.monotonic())))
+            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+        if not found:
+            return Ending(tuple(met))
+    return Ending(tuple(met), tuple(process.pid for process in find(target)))
+
+
+def send(process: Process, number: signal.Signals) -> None:
+    """Signal exactly this process. One that is stopped is woken, so that SIGTERM reaches it."""
+    try:
+        _send(process, number)
+        if number is signal.SIGTERM:
+            _send(process, signal.SIGCONT)
+    except ProcessLookupError:
+        return
+    except PermissionError:
+        return  # it took another user's rights; the look afterwards reports it as a survivor
+
+
+def _send(process: Process, number: signal.Signals) -> None:
+    try:
+        handle = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return
+    except (AttributeError, OSError):  # not Linux, or forbidden in this container
+        os.kill(process.pid, number)
+        return
+    try:
+        if process_start_time(process.pid) == process.started:
+            signal.pidfd_send_signal(handle, number)
+    finally:
+        os.close(handle)
+
+
+def _has_proc() -> bool:
+    return os.path.exists("/proc/self/stat")
+
+
+def _alive() -> Iterator[Process]:
+    if not _has_proc():
+        yield from _by_ps()
+        return
+    for name in os.listdir("/proc"):
+        if name.isdigit() and (process := _look_at(int(name))):
+            yield process
+
+
+def _look_at(pid: int) -> Process | None:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            line = file.read()
+    except OSError:
+        return None
+    # the program's name stands in parentheses and may hold anything, parentheses included
+    fields = line[line.rindex(b")") + 2 :].split()
+    if fields[0] in (b"Z", b"X"):
+        return None
+    return Process(pid, group=int(fields[2]), session=int(fields[3]), started=int(fields[19]))
+
+
+def _by_ps() -> Iterator[Process]:
+    for line in _output_of("ps", "-A", "-o", "pid=,pgid=,stat=").splitlines():
+        pid, group, state = line.split()
+        if not state.startswith("Z"):
+            yield Process(int(pid), group=int(group), session=0, started=0)
+
+
+def _output_of(*command: str) -> str:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    except OSError:
+        return ""
+
+
+def _is_marked(pid: int, marks: Mapping[str, str]) -> bool:
+    if not marks:
+        return False
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            environment = b"\0" + file.read() + b"\0"
+    except OSError:
+        return False
+    return all(f"\0{name}={value}\0".encode() in environment for name, value in marks.items())
