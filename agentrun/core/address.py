@@ -1,6 +1,7 @@
 """Addresses of steps: `label`, `label[3]` (an item), `sub/step`, `sub[2]/step[0]`."""
 
 import re
+from collections.abc import Iterator
 
 _PART = r"[A-Za-z_][A-Za-z0-9_]*(?:\[\d+\])?"
 _ADDRESS = re.compile(rf"{_PART}(?:/{_PART})*")
@@ -34,6 +35,15 @@ def parent_loop(key: str) -> str | None:
 def item_index(key: str) -> int | None:
     """Return the index of an item address, or None."""
     return int(key[key.rindex("[") + 1 : -1]) if key.endswith("]") else None
+
+
+def ancestors(key: str) -> Iterator[str]:
+    """Yield what holds this step, nearest first: `a[1]/b[2]` gives `a[1]/b`, `a[1]`, `a`."""
+    while key:
+        loop = parent_loop(key)
+        key = parent_scope(key) if loop is None else loop
+        if key:
+            yield key
 
 
 def step_id(key: str) -> str:

@@ -58,13 +58,4 @@ class Halt(Struct, frozen=True):
     reason: str
 
 
-class Accept(Struct, frozen=True):
-    """The failure was cured without another attempt: `output` is the step's output (a repaired
-    JSON answer), `repairs` says what was done.
-    """
-
-    output: object
-    repairs: tuple[str, ...]
-
-
-Decision = Retry | TakeFallback | GiveUp | Park | Ask | Debug | Halt | Accept
+Decision = Retry | TakeFallback | GiveUp | Park | Ask | Debug | Halt

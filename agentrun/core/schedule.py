@@ -190,7 +190,10 @@ class Schedule:
             case ev.RoundFinished() | ev.StepInterrupted():
                 self.running.discard(event.step)
                 self._again.append(event.step)
-            case ev.RetryScheduled() | ev.FallbackTaken() | ev.WaitStarted() | ev.ApprovalAsked():
+            case ev.RetryScheduled():
+                self._lower_concurrency(event.step, event.adjustments)
+                self._set_timer(event.step)
+            case ev.FallbackTaken() | ev.WaitStarted() | ev.ApprovalAsked():
                 self._set_timer(event.step)
             case ev.StepParked() | ev.PersonAsked():
                 self._release(event.step)
@@ -314,6 +317,14 @@ class Schedule:
         loop_key = address.parent_loop(key)
         if loop_key is not None and (loop := self._loops.get(loop_key)):
             loop.holding.discard(key)
+
+    def _lower_concurrency(self, key: str, adjustments: tuple[ev.Adjustment, ...]) -> None:
+        """Let an item that asks for less parallelism have it for its whole `for_each`."""
+        loop = self._loops.get(address.parent_loop(key) or "")
+        for adjustment in adjustments:
+            wanted = adjustment.change.get("max_parallel")
+            if loop is not None and isinstance(wanted, int):
+                loop.limit = wanted if loop.limit is None else min(loop.limit, wanted)
 
     def _set_timer(self, key: str) -> None:
         until = self._state.step(key).until

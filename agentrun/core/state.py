@@ -12,7 +12,7 @@ from typing import Literal, assert_never
 from msgspec import Struct, field
 
 from agentrun.core import events as ev
-from agentrun.core.address import parent_loop, under
+from agentrun.core.address import ancestors, under
 from agentrun.core.failure import Failure
 from agentrun.core.model import Json
 from agentrun.core.outcome import Usage
@@ -387,13 +387,13 @@ def _wait(step: StepState, waiting: Waiting, until: float | None) -> None:
 
 
 def _reset(state: TaskState, key: str) -> None:
-    """Forget what a step did. A reset item leaves its `for_each` open again."""
+    """Forget what a step did. What holds it (a `for_each`, a sub-workflow) is open again."""
     old = state.step(key)
     _forget_below(state, key)
     state.steps[key] = StepState(generation=old.generation + 1)
-    loop = parent_loop(key)
-    if loop is not None and loop in state.steps:
-        _reopen(state.steps[loop])
+    for holder in ancestors(key):
+        if holder in state.steps:
+            _reopen(state.steps[holder])
 
 
 def _grant(state: TaskState, key: str) -> None:

@@ -1,0 +1,1 @@
+"""The only loop: decide, record durably, perform. See loop.py."""

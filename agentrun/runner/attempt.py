@@ -1,0 +1,264 @@
+"""One attempt of one step, from its rendered form to `Done` or `Failed`.
+
+Owns the order of an attempt: adjust, render, remedy, execute within its limits, parse, check,
+judge. The one place where an exception of a step becomes a `Failure`. Refuses to know the journal,
+the retries and the order of steps; it is told what it needs and answers with data.
+"""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+from msgspec import Struct
+
+from agentrun.core.failure import Evidence, Failure, Kind
+from agentrun.core.model import Json, Step, Workflow
+from agentrun.core.outcome import Note
+from agentrun.core.state import StepState
+from agentrun.errors import NotWritable
+from agentrun.recovery.adjust.apply import Adjusted, adjusted
+from agentrun.recovery.adjust.context_overflow import cut
+from agentrun.recovery.adjust.input_format import cleaned
+from agentrun.recovery.fallback import way
+from agentrun.runner.judge import Judge
+from agentrun.runner.result import Failed, Result, found
+from agentrun.steps import registry
+from agentrun.steps.kind import StepContext, StepKind
+from agentrun.steps.log import FileLog
+from agentrun.workflow.expressions import ExpressionError, ValueTooLarge, has_expression, render
+
+MAX_LAST_ERROR_BYTES = 64 * 1024
+
+
+class Places(Protocol):
+    """Where an attempt may keep things."""
+
+    def log_path(self, step: str, attempt: int) -> Path: ...
+    def state_dir(self, step: str) -> Path: ...
+
+
+class Order(Struct, frozen=True):
+    """One attempt to perform. `names` are those of expressions; `step` is as in the workflow."""
+
+    key: str
+    number: int
+    step: Step
+    state: StepState
+    workflow: Workflow
+    names: Mapping[str, Any]
+    idempotency_key: str
+    messages: Json = None
+    session: str | None = None
+
+
+class Attempts:
+    """Performs attempts of one task in this process."""
+
+    def __init__(
+        self,
+        *,
+        task_id: str,
+        cwd: Path,
+        base_dir: Path,
+        places: Places,
+        judge: Judge,
+        environ: Mapping[str, str],
+        monotonic: Callable[[], float],
+        note: Callable[[str, int, Note], Awaitable[None]],
+        watch: Callable[[str, int, bytes], None],
+    ) -> None:
+        self._task_id = task_id
+        self._cwd, self._base_dir, self._places = cwd, base_dir, places
+        self._judge, self._environ = judge, environ
+        self._monotonic, self._note, self._watch = monotonic, note, watch
+
+    async def perform(self, order: Order) -> Result:
+        """Perform one attempt. Raises CancelledError when it is interrupted, and NotWritable when
+        its log can't be kept; every other end is data.
+        """
+        began = self._monotonic()
+        key, number = order.key, order.number
+        log = FileLog(
+            self._places.log_path(key, number),
+            self._judge.redactor,
+            watch=lambda data: self._watch(key, number, data),
+        )
+        try:
+            result = await self._within_limits(order, log)
+        finally:
+            log.close()
+        if log.error is not None:
+            raise NotWritable(f"the log of {key} can't be written: {log.error}") from log.error
+        return msgspec.structs.replace(result, duration_s=round(self._monotonic() - began, 6))
+
+    async def _within_limits(self, order: Order, log: FileLog) -> Result:
+        change = adjusted(way(order.step, order.state.alternative), order.state.adjustments)
+        step = change.step
+        try:
+            async with asyncio.timeout(step.timeout_s) as limit:
+                if step.idle_timeout_s is None:
+                    return await self._run(order, change, log)
+                return await self._watched(order, change, log, step.idle_timeout_s)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            text = f"timed out: the attempt took longer than its limit of {step.timeout_s:g} s"
+            return self._judge.timed_out(text, log)
+        except IdleTimeout as idle:
+            return self._judge.timed_out(str(idle), log)
+        except ValueTooLarge as error:
+            return Failed(found(Kind.INPUT_FORMAT, str(error), "value.too_large", error.hint))
+        except ExpressionError as error:
+            return Failed(found(Kind.INVALID_CONFIG, str(error), "expression", error.hint))
+
+    async def _watched(
+        self, order: Order, change: Adjusted, log: FileLog, idle_timeout_s: float
+    ) -> Result:
+        """Run it, and end it when it has printed nothing for so long."""
+        work = asyncio.ensure_future(self._run(order, change, log))
+        try:
+            while True:
+                left = log.last_write_monotonic + idle_timeout_s - self._monotonic()
+                if left <= 0:
+                    raise IdleTimeout(f"timed out: no output for {idle_timeout_s:g} s")
+                done, _ = await asyncio.wait({work}, timeout=left)
+                if done:
+                    return work.result()
+        finally:
+            if not work.done():
+                work.cancel()
+                await asyncio.wait({work})
+
+    async def _run(self, order: Order, change: Adjusted, log: FileLog) -> Result:
+        step, kind = change.step, registry.get(change.step.kind)
+        ctx = self._context(order, change, kind, log)
+        for remedy in change.remedies:
+            broken = await self._judge.remedy(remedy, ctx)
+            if broken is not None:
+                return broken
+        outcome = await kind.execute(ctx)
+        if isinstance(outcome, Evidence):
+            return self._judge.failed(outcome, log)
+        return await self._judge.succeeded(outcome, step, ctx, order.names)
+
+    def _context(self, order: Order, change: Adjusted, kind: StepKind, log: FileLog) -> StepContext:
+        step, key = change.step, order.key
+        is_process = kind.program_text or step.kind == "agent"
+        state_dir = self._places.state_dir(key) if is_process else Path()
+        own_env = self._own_env(order, change, state_dir if is_process else None)
+        spec, values = _render_spec(step, kind, order.names, self._base_dir)
+        own_env |= values
+        stdin, with_ = render(step.stdin, order.names), render(step.with_, order.names)
+        if change.clean_input:
+            stdin, with_ = cleaned(stdin), cleaned(with_)
+        if change.input_share is not None:
+            stdin = cut(stdin, change.input_share)
+        return StepContext(
+            task_id=self._task_id,
+            step=key,
+            attempt=order.number,
+            round=order.state.round,
+            spec=_shortened(spec, change.input_share),
+            with_=with_,
+            stdin=stdin,
+            env={**self._environ, **own_env},
+            own_env=own_env,
+            cwd=self._folder(step, order.names),
+            base_dir=self._base_dir,
+            state_dir=state_dir,
+            log=log,
+            output=step.output,
+            note=lambda note: self._note(key, order.number, note),
+            idempotency_key=order.idempotency_key,
+            isolated=_isolated(step),
+            last_failure=order.state.failure,
+            session=order.session,
+            messages=order.messages,
+            timeout_s=step.timeout_s,
+            prompt_additions=change.prompt_additions,
+        )
+
+    def _folder(self, step: Step, names: Mapping[str, Any]) -> Path:
+        return self._cwd if step.cwd is None else self._cwd / str(render(step.cwd, names))
+
+    def _own_env(self, order: Order, change: Adjusted, state_dir: Path | None) -> dict[str, str]:
+        declared = {**order.workflow.env, **change.step.env, **change.env}
+        own = {
+            name: text_value(render(value, order.names)) if has_expression(value) else value
+            for name, value in declared.items()
+        }
+        own |= {
+            "AGENTRUN_TASK_ID": self._task_id,
+            "AGENTRUN_STEP": order.key,
+            "AGENTRUN_ATTEMPT": str(order.number),
+            "AGENTRUN_IDEMPOTENCY_KEY": order.idempotency_key,
+        }
+        if state_dir is not None:
+            if change.tmp_in_state:
+                own["TMPDIR"] = _made(state_dir / "tmp")
+            own["AGENTRUN_STATE_DIR"] = str(state_dir)
+            if order.state.failure is not None:
+                own["AGENTRUN_LAST_ERROR"] = _write_last_error(state_dir, order.state.failure)
+        return own
+
+
+class IdleTimeout(Exception):
+    """The attempt printed nothing for longer than its `idle_timeout`."""
+
+
+def text_value(value: Json) -> str:
+    """Return a value as an environment variable holds it."""
+    from agentrun.workflow.expressions import text_of
+
+    return text_of(value)
+
+
+def _isolated(step: Step) -> bool:
+    """Return whether a `python` step runs in a process of its own, since it must be ended."""
+    limits = (step.timeout_s, step.idle_timeout_s, step.cwd)
+    return bool(step.env) or any(each is not None for each in limits)
+
+
+def _render_spec(
+    step: Step, kind: StepKind, names: Mapping[str, Any], base_dir: Path
+) -> tuple[dict[str, Json], dict[str, str]]:
+    """Return the spec without expressions, and the values that its program text refers to."""
+    spec: dict[str, Json] = {}
+    values: dict[str, str] = {}
+    for field, raw in step.spec.items():
+        if field in kind.program_text and has_expression(raw):
+            from agentrun.workflow.shell import render_shell
+
+            spec[field], values = render_shell(raw, names)
+        else:
+            spec[field] = render(raw, names)
+    prompt_file = spec.get("prompt_file")
+    if isinstance(prompt_file, str):
+        from agentrun.workflow.expressions import render_prompt
+
+        path = base_dir / prompt_file
+        spec["prompt"] = render_prompt(path.read_text("utf-8"), names, base_dir)
+    return spec, values
+
+
+def _shortened(spec: dict[str, Json], share: float | None) -> dict[str, Json]:
+    if share is None or "prompt" not in spec:
+        return spec
+    return spec | {"prompt": cut(spec["prompt"], share)}
+
+
+def _made(folder: Path) -> str:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return str(folder)
+
+
+def _write_last_error(state_dir: Path, last: Failure) -> str:
+    path = state_dir / "last_error.json"
+    data = msgspec.json.format(msgspec.json.encode(last), indent=2)[:MAX_LAST_ERROR_BYTES]
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(fd, "wb") as file:
+        file.write(data)
+    return str(path)

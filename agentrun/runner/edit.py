@@ -1,0 +1,185 @@
+"""What a person's change makes stale: exactly the steps that depend on it.
+
+Owns the way from `resume --from/--set/--workflow/--retry/--skip/--answer` to events. Pure: it reads
+a workflow and a state and names the steps to forget, to grant, to skip.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from msgspec import Struct
+
+from agentrun.core import address, events as ev
+from agentrun.core.model import Json, Step, Workflow
+from agentrun.core.state import StepState, TaskState
+from agentrun.errors import UsageError
+from agentrun.workflow.expressions import references
+from agentrun.workflow.hints import closest
+
+
+class Row(Struct, frozen=True):
+    """What a resume does with a step, and why. The savings are what the reuse is worth."""
+
+    step: str
+    action: str
+    why: str
+    usd: float | None = None
+    tokens: int = 0
+    seconds: float = 0.0
+
+
+def workflow_at(workflow: Workflow, state: TaskState, scope: str) -> Workflow | None:
+    """Return the definition of the sub-workflow opened at `scope` ("" is the task's own)."""
+    if not scope:
+        return workflow
+    outer = workflow_at(workflow, state, address.parent_scope(scope))
+    opened = state.step(scope).scope
+    return None if outer is None or opened is None else outer.subworkflows.get(opened.path)
+
+
+def definition(workflow: Workflow, state: TaskState, key: str) -> Step:
+    """Return the definition of the step a person named. Raises UsageError with near ones."""
+    inside = workflow_at(workflow, state, address.parent_scope(key))
+    ids = {} if inside is None else {step.id: step for step in inside.steps}
+    step = ids.get(address.step_id(key)) if address.is_address(key) else None
+    index = address.item_index(key) if step is not None else None
+    if step is None or (index is not None and index >= state.step(key[: key.rindex("[")]).count):
+        near = closest(key, [*ids, *state.steps])
+        hint = f"did you mean {near}?" if near else f"the steps are: {', '.join(ids)}"
+        raise UsageError(f"the task {state.task_id} has no step {key!r}", hint)
+    return step
+
+
+def descendants(workflow: Workflow, ids: Iterable[str]) -> list[str]:
+    """Return the steps that need any of these, directly or not, in the order of the file."""
+    reached = set(ids)
+    start = set(reached)
+    for step in workflow.steps:
+        if any(need in reached for need in step.needs):
+            reached.add(step.id)
+    return [step.id for step in workflow.steps if step.id in reached - start]
+
+
+def stale_after(workflow: Workflow, state: TaskState, keys: Iterable[str]) -> list[str]:
+    """Return these steps and everything downstream of them, also outside the sub-workflow or the
+    `for_each` that holds them."""
+    found: dict[str, None] = {}
+    for key in keys:
+        found[key] = None
+        for holder in (key, *address.ancestors(key)):
+            if address.parent_loop(holder) is not None:
+                continue
+            scope = address.parent_scope(holder)
+            inside = workflow_at(workflow, state, scope)
+            if inside is not None:
+                below = descendants(inside, [address.step_id(holder)])
+                found |= dict.fromkeys(address.inside(scope, each) for each in below)
+    return list(found)
+
+
+def users_of_inputs(workflow: Workflow, names: Iterable[str]) -> list[str]:
+    """Return the steps whose definition refers to any of these inputs."""
+    wanted = set(names)
+    return [step.id for step in workflow.steps if wanted & set(_inputs_of(step))]
+
+
+def _inputs_of(step: Step) -> Iterator[str]:
+    conditions = [each for each in (step.if_, step.until) if each is not None]
+    texts: list[Json] = [each if "${{" in each else f"${{{{ {each} }}}}" for each in conditions]
+    texts += [step.spec, step.with_, step.for_each, step.stdin, step.cwd]
+    texts += [list(step.checks), dict(step.env), [[way.spec, way.with_] for way in step.fallback]]
+    for reference in references(texts):
+        if reference.name == "inputs":
+            yield str(reference.path[0]) if reference.path else "*"
+
+
+def reset(workflow: Workflow, state: TaskState, keys: Iterable[str], reason: str) -> list[ev.Event]:
+    """Return the events that make these steps and their descendants run again."""
+    known = [key for key in stale_after(workflow, state, keys) if key in state.steps]
+    return [ev.StepsReset(tuple(known), reason)] if known else []
+
+
+def granted(state: TaskState) -> list[ev.Event]:
+    """Return the event that gives what failed or was parked a fresh set of attempts."""
+    keys = [k for k, s in state.steps.items() if (s.gave_up and not s.continued) or _parked(s)]
+    return [ev.AttemptsGranted(tuple(keys))] if keys else []
+
+
+def retried(state: TaskState, key: str) -> list[ev.Event]:
+    """Return the events of `--retry STEP` for a step that has not succeeded."""
+    holders = [k for k in address.ancestors(key) if state.step(k).gave_up]
+    return [ev.AttemptsGranted((key, *holders))]
+
+
+def skipped(state: TaskState, key: str) -> list[ev.Event]:
+    """Return the events of `--skip STEP`."""
+    if state.step(key).status == "succeeded":
+        raise UsageError(f"{key} has succeeded: there is nothing to skip", "leave it out")
+    holders = tuple(k for k in address.ancestors(key) if state.step(k).gave_up)
+    blocked = any(step.status == "blocked" for step in state.steps.values())
+    opened: list[ev.Event] = [ev.AttemptsGranted(holders)] if holders or blocked else []
+    return [*opened, ev.StepSkipped(key, "skipped by a person")]
+
+
+def answered(state: TaskState, key: str, answer: str, by: str) -> list[ev.Event]:
+    """Return the events of `--answer STEP=VALUE`."""
+    step = state.step(key)
+    if step.waiting == "approval" and step.approval is not None:
+        if answer not in step.approval.options:
+            options = ", ".join(step.approval.options)
+            raise UsageError(f"{key} can't be answered with {answer!r}", f"choose one of: {options}")
+        return [ev.StepAnswered(key, answer, by)]
+    if step.waiting == "person":
+        if answer not in {"retry", "skip", "fail"}:
+            raise UsageError(f"{key} can't be answered with {answer!r}", "retry, skip or fail")
+        return [ev.StepAnswered(key, answer, by)]
+    waiting = [k for k, s in state.steps.items() if s.waiting in {"approval", "person"}]
+    hint = f"these do: {', '.join(waiting)}" if waiting else "no step of the task waits for one"
+    raise UsageError(f"{key} waits for no answer", hint)
+
+
+def rebound(old: Workflow, new: Workflow, state: TaskState) -> tuple[list[str], dict[str, str]]:
+    """Compare two definitions by what their steps do. Returns the steps to forget (changed, gone,
+    or downstream of one) and, per step of the new one, why it is reused or runs."""
+    before = {step.id: step for step in old.steps}
+    after = {step.id: step for step in new.steps}
+    changed = [s.id for s in new.steps if _content(before.get(s.id)) != s.content_hash]
+    stale = [*changed, *descendants(new, changed)]
+    gone = [step_id for step_id in before if step_id not in after]
+    why = {step_id: "its definition is the same" for step_id in after}
+    why |= dict.fromkeys(descendants(new, changed), "it is downstream of a changed step")
+    why |= {i: "its definition has changed" if i in before else "it is new" for i in changed}
+    return [key for key in (*stale, *gone) if key in state.steps], why
+
+
+def rows(workflow: Workflow, state: TaskState, why: Mapping[str, str]) -> list[Row]:
+    """Return what a resume from this state does with each step of the workflow."""
+    return [_row(step, state.step(step.id), state, why.get(step.id)) for step in workflow.steps]
+
+
+def _row(step: Step, state: StepState, task: TaskState, why: str | None) -> Row:
+    if state.status in {"succeeded", "skipped"}:
+        whole = [state, *(s for k, s in task.steps.items() if address.under(k, step.id))]
+        usages = [s.usage for s in whole if s.usage is not None]
+        prices = [usage.usd for usage in usages if usage.usd is not None]
+        return Row(
+            step.id,
+            "reuse",
+            why or f"it has {state.status}",
+            usd=sum(prices) if prices else None,
+            tokens=sum(usage.input_tokens + usage.output_tokens for usage in usages),
+            seconds=round(sum(each.busy_s for each in whole), 3),
+        )
+    if state.count:
+        done = sum(task.step(address.item(step.id, i)).settled for i in range(state.count))
+        return Row(step.id, "run", f"{done} of {state.count} items are done")
+    if state.attempts:
+        return Row(step.id, "run", why or f"attempt {state.attempts} ended {state.status}")
+    return Row(step.id, "run", why or "it has not begun")
+
+
+def _content(step: Step | None) -> str | None:
+    return None if step is None else step.content_hash
+
+
+def _parked(step: StepState) -> bool:
+    return step.waiting == "parked"
