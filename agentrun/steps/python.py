@@ -1,15 +1,32 @@
 """The step kind `python`: a function, called with `with` as keywords.
 
-Owns how a function is found and called, in this process or in a worker that can be ended. Refuses
-to know what made the step isolated.
+Owns where a function is called: in this process (sync in a thread, async on the loop), or, when
+the step is isolated, in a worker process that can be ended. Refuses to know what made the step
+isolated, how a function is found (target.py) and what its end means (calling.py).
+
+A sync function in this process can't be stopped: when its attempt is cancelled it runs on in its
+thread until agentrun ends. A step that must be stoppable declares a `timeout`, which isolates it.
 """
 
+import contextlib
+import contextvars
+import json
+import sys
 from dataclasses import dataclass
-from typing import Annotated
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
 
 from agentrun.core.failure import Evidence
 from agentrun.core.outcome import Success
 from agentrun.steps.kind import StepContext, StepKind
+
+if TYPE_CHECKING:  # importing a kind must stay cheap: `validate` runs nothing
+    from agentrun.steps.process import Exit
+
+RESULT_LIMIT_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +38,60 @@ class PythonSpec:
     ]
 
 
-async def _execute(_ctx: StepContext) -> Success | Evidence:
-    raise NotImplementedError
+async def _execute(ctx: StepContext) -> Success | Evidence:
+    outcome = await (_in_worker(ctx) if ctx.isolated else _in_process(ctx))
+    if isinstance(outcome, Evidence) and outcome.exception:
+        ctx.log.write(f"{outcome.text.rstrip()}\n".encode("utf-8", "replace"))
+    return outcome
+
+
+async def _in_process(ctx: StepContext) -> Success | Evidence:
+    from agentrun.steps import calling, streams
+    from agentrun.steps.threads import THREADS
+
+    job = partial(calling.call_target, str(ctx.spec["target"]), ctx.base_dir, ctx.with_)
+    with streams.printing_to(ctx.log):
+        result = await THREADS.call(partial(contextvars.copy_context().run, job))
+        return await calling.settle(result)
+
+
+async def _in_worker(ctx: StepContext) -> Success | Evidence:
+    from agentrun.steps.nameless import nameless_file, read_nameless
+    from agentrun.steps.process import NotStarted, run_process
+
+    job = {"target": ctx.spec["target"], "base_dir": str(ctx.base_dir), "with": ctx.with_}
+    with nameless_file(json.dumps(job).encode()) as given, nameless_file() as answered:
+        worker = str(Path(__file__).with_name("python_worker.py"))
+        try:
+            ended = await run_process(
+                # -P: neither the worker's folder nor the step's comes first on sys.path
+                (sys.executable, "-P", worker, f"{given}", f"{answered}"),
+                env=ctx.env,
+                cwd=ctx.cwd,
+                log=ctx.log,
+                note=ctx.note,
+                pass_fds=(given, answered),
+                on_stdout=lambda _: None,
+            )
+        except NotStarted as error:
+            return error.evidence
+        return _read_answer(read_nameless(answered, RESULT_LIMIT_BYTES), ended, ctx)
+
+
+def _read_answer(answer: bytes, ended: "Exit", ctx: StepContext) -> Success | Evidence:
+    # not msgspec's decoder: it makes floats of integers beyond 64 bits
+    with contextlib.suppress(ValueError):  # nothing, or cut off: the worker died
+        told = json.loads(answer)
+        if "output" in told:
+            return Success(output=told["output"])
+        return msgspec.convert(told["evidence"], Evidence)
+    return Evidence(
+        channel="subprocess",
+        command="python",
+        exit_code=ended.exit_code,
+        signal=ended.signal,
+        text=f"{ctx.log.excerpt()}\nthe worker process ended before the function returned",
+    )
 
 
 KIND = StepKind(

@@ -1,0 +1,114 @@
+"""Sends what a function prints to the log of its attempt, while other attempts run beside it.
+
+Owns `sys.stdout` and `sys.stderr` while functions run in this process: a context variable says
+whose log it is. A thread that a function started has no such variable, and its output goes to
+stderr: agentrun's stdout carries the result and nothing else.
+"""
+
+import io
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TextIO
+
+from agentrun.steps.kind import AttemptLog
+
+_log: ContextVar[AttemptLog | None] = ContextVar("agentrun_attempt_log", default=None)
+_lock = threading.Lock()
+_users = 0
+_proxies: "list[_Stream]" = []
+
+
+@contextmanager
+def printing_to(log: AttemptLog) -> Iterator[None]:
+    """While entered (by any number of tasks at once), what this context prints goes to the log."""
+    _enter()
+    token = _log.set(log)
+    try:
+        yield
+    finally:
+        _log.reset(token)
+        _leave()
+
+
+def _enter() -> None:
+    global _users  # noqa: PLW0603 - the process has one stdout
+    with _lock:
+        _users += 1
+        if _users == 1:
+            _proxies[:] = [_Stream(sys.stdout), _Stream(sys.stderr)]
+            sys.stdout, sys.stderr = _proxies
+
+
+def _leave() -> None:
+    global _users  # noqa: PLW0603
+    with _lock:
+        _users -= 1
+        if _users == 0:
+            out, err = _proxies
+            # somebody may have put a stream of its own in front meanwhile: leave it
+            if sys.stdout is out:
+                sys.stdout = out.real
+            if sys.stderr is err:
+                sys.stderr = err.real
+
+
+class _Stream(io.TextIOBase):
+    def __init__(self, real: TextIO) -> None:
+        self.real = real
+        self.buffer = _Buffer(self)
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return "utf-8"
+
+    def write(self, text: str) -> int:
+        log = _log.get()
+        if log is None:
+            return self.others().write(text)
+        log.write(text.encode("utf-8", "replace"))
+        return len(text)
+
+    def others(self) -> TextIO:
+        """Where output goes that belongs to no attempt."""
+        if threading.current_thread() is threading.main_thread():
+            return self.real
+        stderr = sys.stderr
+        return stderr.real if isinstance(stderr, _Stream) else stderr
+
+    def flush(self) -> None:
+        if _log.get() is None:
+            self.others().flush()
+
+    def isatty(self) -> bool:
+        return _log.get() is None and self.real.isatty()
+
+    def fileno(self) -> int:
+        return self.real.fileno()
+
+    def writable(self) -> bool:
+        return True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+
+class _Buffer(io.RawIOBase):
+    def __init__(self, stream: _Stream) -> None:
+        self._stream = stream
+
+    def write(self, data: Any) -> int:
+        log = _log.get()
+        if log is None:
+            return self._stream.others().buffer.write(data)
+        log.write(bytes(data))
+        return len(data)
+
+    def flush(self) -> None:
+        if _log.get() is None:
+            self._stream.others().buffer.flush()
+
+    def writable(self) -> bool:
+        return True
