@@ -1,0 +1,1 @@
+"""From a workflow file to a checked `Workflow`, and from `${{ }}` to values."""

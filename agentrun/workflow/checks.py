@@ -1,0 +1,227 @@
+"""What must hold between the parts of a file: ids, needs, references, commands, inputs.
+
+Owns the checks that look at more than one key. A draft whose own keys are wrong still takes part
+with its id and needs, so that one mistake does not hide the others or cause false ones.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from agentrun.core.model import Input, Workflow
+from agentrun.workflow.expressions import has_expression, single_expression
+from agentrun.workflow.findings import Findings
+from agentrun.workflow.hints import did_you_mean
+from agentrun.workflow.inputs import misfit
+from agentrun.workflow.kinds import kind_names
+from agentrun.workflow.names import AFTERWARDS, EVERYWHERE, IN_ATTEMPT, Spot, World, check_spot
+from agentrun.workflow.order import Ancestors, implicit_needs, sorted_by_needs
+from agentrun.workflow.shell import compile_shell
+from agentrun.workflow.steps import StepDraft, WayDraft
+from agentrun.workflow.yaml_source import Path
+
+_CONDITION_NAMES = EVERYWHERE | {"always", "failed", "succeeded"}
+
+
+def check_steps(
+    drafts: list[StepDraft], data: Mapping[str, Any], findings: Findings
+) -> dict[str, tuple[str, ...]]:
+    """Check the steps against each other; return the needs of each, implicit ones written out."""
+    distinct = _check_ids(drafts, findings)
+    needs = implicit_needs([(each.id, _explicit_needs(each)) for each in distinct])
+    ancestors = _check_graph(distinct, needs, findings)
+    inputs = data.get("inputs")
+    world = World(
+        inputs=inputs if isinstance(inputs, dict) else {},
+        kinds={each.id: each.way.kind.name if each.way else "" for each in drafts if each.id},
+        ancestors=ancestors,
+        built_in=kind_names(),
+        used_inputs=set(),
+    )
+    for draft in drafts:
+        _check_pairs(draft, findings)
+        for spot in _spots(draft):
+            check_spot(spot, world, findings)
+        _check_commands(draft, findings)
+        _check_session(draft, world, findings)
+    check_spot(Spot(("outputs",), data.get("outputs"), EVERYWHERE), world, findings)
+    check_spot(Spot(("env",), data.get("env"), frozenset({"inputs", "task"})), world, findings)
+    unused = [name for name in world.inputs if name not in world.used_inputs]
+    for name in unused if drafts and not findings.has_errors() else ():
+        findings.add(("inputs", name), f"the input `{name}` is never used", of_key=True, severity="warning")
+    return needs
+
+
+def _explicit_needs(draft: StepDraft) -> tuple[str, ...] | None:
+    raw = draft.raw.get("needs")
+    if raw is None:
+        return None
+    values = raw if isinstance(raw, list) else [raw]
+    return tuple(each for each in values if isinstance(each, str))
+
+
+def _check_ids(drafts: list[StepDraft], findings: Findings) -> list[StepDraft]:
+    """Find ids that stand twice; return the first draft of every id."""
+    first: dict[str, StepDraft] = {}
+    for draft in drafts:
+        if draft.id in first:
+            line = findings.source.place((*first[draft.id].path, "id"))[0]
+            hint = f"line {line} has it too; choose another"
+            findings.add((*draft.path, "id"), f"the id `{draft.id}` is taken", hint)
+        elif draft.id:
+            first[draft.id] = draft
+    return list(first.values())
+
+
+def _check_graph(
+    drafts: list[StepDraft], needs: Mapping[str, tuple[str, ...]], findings: Findings
+) -> Ancestors | None:
+    """Find unknown needs and cycles; return who is upstream of whom, None where that is unclear."""
+    places = {draft.id: draft for draft in drafts}
+    for draft in drafts:
+        for index, each in enumerate(_explicit_needs(draft) or ()):
+            listed = isinstance(draft.raw["needs"], list)
+            at: Path = (*draft.path, "needs", index) if listed else (*draft.path, "needs")
+            if each not in places:
+                findings.add(at, f"there is no step `{each}` to wait for", did_you_mean(each, places))
+            elif each == draft.id:
+                findings.add(at, f"step `{each}` waits for itself")
+                return None
+    ordered, cycle = sorted_by_needs(needs)
+    if cycle:
+        at_step = next(name for name in cycle if _explicit_needs(places[name]) is not None)
+        trail = " → ".join(cycle)
+        hint = "each waits for the next; a step without `needs` waits for all steps above it"
+        findings.add((*places[at_step].path, "needs"), f"the steps wait for each other: {trail}", hint)
+        return None
+    return Ancestors(needs, ordered)
+
+
+def _check_pairs(draft: StepDraft, findings: Findings) -> None:
+    """Find common keys that mean nothing without another."""
+    model, raw = draft.model, draft.raw
+    if model is None:
+        return
+    for key, other in (("as", "for_each"), ("max_parallel", "for_each"), ("max_rounds", "until")):
+        if key in raw and raw.get(other) is None:
+            findings.add((*draft.path, key), f"`{key}` means nothing without `{other}`", of_key=True)
+    if model.until is not None and isinstance(raw.get("until"), bool):
+        findings.add((*draft.path, "until"), "`until` must be an expression", "until: output == 'done'")
+    if model.retry is not None and model.retry.delay > model.retry.max_delay:
+        path = (*draft.path, "retry")
+        findings.warn(path, "`delay` is longer than `max_delay`, so every wait is `max_delay`")
+    timeout, idle = model.timeout, model.idle_timeout
+    if timeout is not None and idle is not None and idle >= timeout:
+        findings.warn(draft.place("idle_timeout"), "`idle_timeout` is not shorter than `timeout`")
+
+
+def _spots(draft: StepDraft) -> Iterator[Spot]:
+    """Yield every value of a step that may hold expressions, with the names it may use."""
+    model, way = draft.model, draft.way
+    item: frozenset[str] = frozenset()
+    if model is not None and model.for_each is not None:
+        item = frozenset({model.as_ or "item", "index"})
+    elif model is None and "for_each" in draft.raw:
+        item = frozenset({str(draft.raw.get("as", "item")), "index"})
+    during = IN_ATTEMPT | item
+    if model is not None:
+        yield Spot(draft.place("if"), model.if_, _CONDITION_NAMES, draft.id, condition=True)
+        yield Spot(draft.place("for_each"), model.for_each, EVERYWHERE, draft.id)
+        afterwards = AFTERWARDS | item
+        yield Spot(draft.place("until"), model.until, afterwards, draft.id, condition=True)
+        yield Spot(draft.place("checks"), model.checks, afterwards, draft.id)
+        for key, value in (("env", model.env), ("cwd", model.cwd), ("stdin", model.stdin)):
+            yield Spot(draft.place(key), value, during, draft.id)
+        yield Spot(draft.place("with"), model.with_, during, draft.id)
+        for index, each in enumerate(model.remedies):
+            path = (*draft.place("remedies"), index, "run")
+            yield Spot(path, each.run, during, draft.id)
+    for one in [way, *draft.alternatives] if way else []:
+        for path, value in _own_values(one):
+            yield Spot(path, value, during, draft.id)
+
+
+def _own_values(way: WayDraft) -> Iterator[tuple[Path, Any]]:
+    """Yield what stands under a kind's key and beside it, as written."""
+    kind = way.kind
+    for key in ({kind.name} | kind.beside | kind.either | {"with"}) & way.raw.keys():
+        if key != "with" or way.path[-2] == "fallback":
+            yield (*way.path, key), way.raw[key]
+
+
+def _check_commands(draft: StepDraft, findings: Findings) -> None:
+    """Find places in shell commands where a value would not stay data."""
+    if draft.model is not None:
+        for index, check in enumerate(draft.model.checks):
+            listed = isinstance(draft.raw.get("checks", []), list)
+            at = draft.place("checks")
+            if has_expression(check) and single_expression(check) is None:
+                _check_command(check, (*at, index) if listed else at, findings)
+        for index, remedy in enumerate(draft.model.remedies):
+            _check_command(remedy.run, (*draft.place("remedies"), index, "run"), findings)
+    for way in [draft.way, *draft.alternatives] if draft.way else []:
+        if way is None or way.spec is None:
+            continue
+        for name in way.kind.program_text:
+            inside = way.raw[way.kind.name]
+            at = (*way.path, way.kind.name)
+            if isinstance(inside, dict):
+                at = (*at, name.rstrip("_"))
+            if isinstance(command := way.spec.get(name), str):
+                _check_command(command, at, findings)
+
+
+def _check_command(command: str, path: Path, findings: Findings) -> None:
+    if not has_expression(command):
+        return
+    for each in compile_shell(command):
+        findings.add(path, each.message, each.hint, within=each.expression or "${{")
+
+
+def _check_session(draft: StepDraft, world: World, findings: Findings) -> None:
+    """`session: <id>` of an agent continues the conversation of a step that came before."""
+    way = draft.way
+    if way is None or way.kind.name != "agent" or way.spec is None:
+        return
+    session = way.spec.get("session")
+    if session in (None, "continue", "fresh") or has_expression(session):
+        return
+    beside = "session" in draft.raw
+    at = (*draft.path, "session") if beside else (*draft.path, "agent", "session")
+    if session not in world.kinds:
+        hint = did_you_mean(str(session), ["continue", "fresh", *world.kinds])
+        findings.add(at, f"there is no step `{session}` whose session could go on", hint)
+    elif world.ancestors is not None and not world.ancestors.has(draft.id, str(session)):
+        findings.add(at, f"step `{draft.id}` does not wait for `{session}`", f"add `{session}` to its `needs`")
+
+
+def check_inputs(inputs: dict[str, Input], findings: Findings) -> dict[str, Input]:
+    """Check defaults and choices of inputs against their types; return the inputs."""
+    for name, each in inputs.items():
+        path: Path = ("inputs", name)
+        if each.type == "boolean":
+            findings.booleans.add((*path, "default"))
+        for index, choice in enumerate(each.enum):
+            if message := misfit(Input(type=each.type), choice):
+                findings.add((*path, "enum", index), f"a choice of `{name}` {message}")
+        if not each.required and each.default is not None and (message := misfit(each, each.default)):
+            findings.add((*path, "default"), f"the default of `{name}` {message}")
+    return inputs
+
+
+def check_subworkflow_inputs(draft: StepDraft, sub: Workflow, findings: Findings) -> None:
+    """Check `with` of a `workflow` step against the inputs of that file."""
+    given = draft.raw.get("with", {})
+    at = (*draft.path, "with")
+    if not isinstance(given, dict):
+        return
+    for name, value in given.items():
+        if name not in sub.inputs:
+            hint = did_you_mean(name, sub.inputs)
+            findings.add((*at, name), f"`{sub.name}` has no input `{name}`", hint, of_key=True)
+        elif not has_expression(value) and isinstance(value, str | int | float | bool | None):
+            if message := misfit(sub.inputs[name], value):
+                findings.add((*at, name), f"the input `{name}` {message}")
+    missing = [n for n, each in sub.inputs.items() if each.required and n not in given]
+    if missing:
+        names = ", ".join(f"`{each}`" for each in missing)
+        findings.add((*draft.path, "workflow"), f"`{sub.name}` needs the input {names}", "give it under `with`")
