@@ -1,0 +1,219 @@
+"""Snapshots: a task's state at one moment, as JSON, so that a resume reads only what came after.
+
+    snapshots/<UTC yyyymmddThhmmss.ffffffZ>-<seq>.json       one `TaskCheckpoint`, then a line
+    {"sha256": "..."}                                        with the hash of what stands before it
+
+A snapshot is a shortcut, never the truth: it is written aside and renamed but not synced, one that
+is damaged is kept aside and ignored, and deleting all of them changes nothing but the time a resume
+takes. It is also a witness: it is written after the journal's sync only, so its seq was on disk.
+
+What would stand twice stands once: outputs are in `intermediate_results` and memory is in
+`agent_memory`; `state` has neither, and `restored` puts them back. Snapshots are spaced so that
+their bytes stay in proportion to the journal's (`is_due`); the newest KEEP stay.
+"""
+
+import time
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from agentrun import __version__
+from agentrun.core.state import StepState, TaskState, TaskStatus
+from agentrun.core.value import Value
+from agentrun.store.disk import Disk
+from agentrun.store.record import DECODE_ERRORS, Anchor, iso
+from agentrun.store.secrets import Secrets
+
+SNAPSHOTS = "snapshots"
+KEEP = 2
+FIRST_AFTER = 256
+GROWTH = 4
+"""A snapshot is due when a quarter of what the last one covered has come since."""
+
+
+class Memory(msgspec.Struct, omit_defaults=True):
+    """What an agent remembers: its session with a CLI, and the conversation of a model."""
+
+    session: str | None = None
+    messages: Value | None = None
+
+
+class AgentContext(msgspec.Struct, omit_defaults=True):
+    """Where the agents of the task work, and on what."""
+
+    cwd: str = ""
+    workflow_path: str = ""
+    inputs: Value | None = None
+    tokens: int = 0
+    usd: float = 0.0
+
+
+class TaskCheckpoint(msgspec.Struct):
+    """The state of a task at one moment.
+
+    `progress_percentage` counts the workflow's own steps. `dependencies_completed` are the steps
+    that are done, so that what needs them may start. `intermediate_results` and `agent_memory` are
+    by step. `state` is the rest of the task's state; `anchor` is the place in the journal. Another
+    `version` of agentrun may fold events differently, so it reads the journal instead.
+    """
+
+    task_id: str
+    seq: int
+    time: str
+    status: TaskStatus
+    workflow: str
+    progress_percentage: float
+    dependencies_completed: list[str]
+    intermediate_results: dict[str, Value]
+    agent_context: AgentContext
+    agent_memory: dict[str, Memory]
+    anchor: Anchor
+    state: TaskState
+    version: str = __version__
+
+    def restored(self) -> TaskState:
+        """Return the whole state. The checkpoint must not be used after it."""
+        for step, output in self.intermediate_results.items():
+            self.state.steps[step].output = output
+        for step, memory in self.agent_memory.items():
+            found = self.state.steps[step]
+            found.session, found.messages = memory.session, memory.messages
+        return self.state
+
+
+class Found(msgspec.Struct):
+    """A snapshot on disk: its name, the seq the name claims, and its content once it was read."""
+
+    name: str
+    seq: int
+
+
+def checkpoint_of(state: TaskState, anchor: Anchor) -> TaskCheckpoint:
+    """Return the checkpoint of a state; the state itself is not changed."""
+    results: dict[str, Value] = {}
+    memory: dict[str, Memory] = {}
+    completed: list[str] = []
+    steps: dict[str, StepState] = {}
+    for key, step in state.steps.items():
+        if step.status in {"succeeded", "skipped"}:
+            completed.append(key)
+        if step.output is None and step.session is None and step.messages is None:
+            steps[key] = step
+            continue
+        if step.output is not None:
+            results[key] = step.output
+        if step.session is not None or step.messages is not None:
+            memory[key] = Memory(step.session, step.messages)
+        steps[key] = msgspec.structs.replace(step, output=None, session=None, messages=None)
+    return TaskCheckpoint(
+        task_id=state.task_id,
+        seq=state.seq,
+        time=iso(state.updated_at),
+        status=state.status,
+        workflow=state.workflow,
+        progress_percentage=progress(state),
+        dependencies_completed=completed,
+        intermediate_results=results,
+        agent_context=AgentContext(
+            state.cwd, state.workflow_path, state.inputs, state.tokens, round(state.usd, 6)
+        ),
+        agent_memory=memory,
+        anchor=anchor,
+        state=msgspec.structs.replace(state, steps=steps),
+    )
+
+
+def progress(state: TaskState) -> float:
+    """Return how much of the workflow's own steps is settled, in percent."""
+    if state.status == "succeeded":
+        return 100.0
+    if state.steps_total < 1:
+        return 0.0
+    settled = sum(
+        step.settled for key, step in state.steps.items() if "/" not in key and "[" not in key
+    )
+    return round(min(100.0, 100.0 * settled / state.steps_total), 1)
+
+
+def is_due(seq: int, last_seq: int) -> bool:
+    """Return whether enough has happened since the last snapshot to pay for the next."""
+    return seq - last_seq >= max(FIRST_AFTER, last_seq // GROWTH)
+
+
+class SnapshotStore:
+    """The snapshots of the task in `folder`."""
+
+    def __init__(self, folder: str, disk: Disk, task_id: str, secrets: Secrets) -> None:
+        self._folder, self._disk = f"{folder}/{SNAPSHOTS}", disk
+        self._task_id, self._secrets = task_id, secrets
+
+    def write(self, state: TaskState, anchor: Anchor) -> None:
+        """Write a snapshot of the state, which must be all that is durable, and prune old ones."""
+        assert state.seq == anchor.seq, f"the state is at {state.seq}, the journal {anchor.seq}"
+        body = msgspec.json.encode(checkpoint_of(state, anchor))
+        body = self._secrets.scrub(body)
+        seal = b'\n{"sha256": "%s"}\n' % sha256(body).hexdigest().encode()
+        stamp = iso(time.time()).replace("-", "").replace(":", "")
+        self._disk.replace(f"{self._folder}/{stamp}-{state.seq}.json", body + seal, sync=False)
+        self.prune(KEEP)
+
+    def prune(self, keep: int) -> None:
+        """Remove all snapshots but the newest `keep`."""
+        for found in self.all()[keep:]:
+            self._disk.remove(f"{self._folder}/{found.name}")
+
+    def all(self) -> list[Found]:
+        """Return what the folder holds, newest first, by name alone."""
+        return found_in(self._disk.names(self._folder))
+
+    def read(self, found: Found) -> TaskCheckpoint | None:
+        """Return a snapshot, or None when it is damaged or not of this task or version."""
+        data = self._disk.read(f"{self._folder}/{found.name}")
+        body = _unsealed(data or b"")
+        if body is None:
+            return None
+        try:
+            read = msgspec.json.decode(body, type=TaskCheckpoint)
+        except DECODE_ERRORS:
+            return None
+        fits = read.version == __version__ and read.task_id == self._task_id == read.state.task_id
+        in_order = read.seq == found.seq == read.state.seq == read.anchor.seq
+        return read if fits and in_order and _is_complete(read) else None
+
+    def path_of(self, found: Found) -> str:
+        return f"{self._folder}/{found.name}"
+
+
+def found_in(names: Sequence[str]) -> list[Found]:
+    """Return the snapshots among these names, newest first."""
+    found: list[Found] = []
+    for name in names:
+        stem, dot, kind = name.rpartition(".")
+        stamp, _, seq = stem.rpartition("-")
+        if dot and kind == "json" and stamp[:8].isdigit() and seq.isascii() and seq.isdigit():
+            found.append(Found(name, int(seq[:18])))
+    return sorted(found, key=lambda snapshot: (-snapshot.seq, snapshot.name))
+
+
+def head_of(text: bytes) -> dict[str, Any]:
+    """Return the first fields of a snapshot, for lists: no more than its first bytes are needed."""
+    head = text.partition(b',"dependencies_completed"')[0] + b"}"
+    try:
+        fields = msgspec.json.decode(head)
+    except DECODE_ERRORS:
+        return {}
+    return fields if isinstance(fields, dict) else {}
+
+
+def _unsealed(data: bytes) -> bytes | None:
+    body, _, seal = data.removesuffix(b"\n").rpartition(b"\n")
+    return body if seal == b'{"sha256": "%s"}' % sha256(body).hexdigest().encode() else None
+
+
+def _is_complete(read: TaskCheckpoint) -> bool:
+    steps = read.state.steps
+    return all(key in steps for key in read.intermediate_results) and all(
+        key in steps for key in read.agent_memory
+    )

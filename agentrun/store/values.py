@@ -1,0 +1,181 @@
+"""Values of a task: small ones inline in the journal, large ones as blobs, secrets in neither.
+
+    blobs/<sha256>      the JSON text of one value, named by its own hash; never changed, shared by
+                        all events that hold the same value
+
+`put` hashes and keeps a large value in memory; `sync_staged` writes what is kept (aside, synced,
+renamed, the folder synced once for all) and must come before the journal's append that refers to
+it. So a value in the journal is always on disk, and a batch of steps shares its syncs. `put` runs
+on the event loop and `sync_staged` on a writer's thread; the hand-over is one lock.
+
+JSON is what comes back: a tuple comes back as a list, NaN as null, a number beyond 64 bits exactly.
+Owns the cache of the blobs read last. Refuses to resolve `Items` (the state knows the children).
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from hashlib import sha256
+from threading import Lock
+
+import msgspec
+
+from agentrun.core.model import Json
+from agentrun.core.value import NOTHING, Blob, Inline, Value
+from agentrun.errors import Damaged
+from agentrun.store.disk import Disk
+from agentrun.store.record import DECODE_ERRORS
+from agentrun.store.secrets import Secrets
+
+INLINE_BYTES = 4096
+CACHE_BYTES = 32 << 20
+BLOBS = "blobs"
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder()
+
+
+class ValueStore:
+    """The values of the task in `folder`."""
+
+    def __init__(
+        self,
+        folder: str,
+        disk: Disk,
+        secrets: Secrets | Mapping[str, str],
+        *,
+        inline_limit: int = INLINE_BYTES,
+    ) -> None:
+        self._folder, self._disk = f"{folder}/{BLOBS}", disk
+        self.secrets = secrets if isinstance(secrets, Secrets) else Secrets(secrets)
+        self._inline_limit = inline_limit
+        self._lock = Lock()
+        self._staged: dict[str, bytes] = {}
+        self._known: set[str] = set()
+        self._cache: OrderedDict[str, bytes] = OrderedDict()
+        self._cached_bytes = 0
+
+    def moved(self, folder: str) -> None:
+        """Take account of the task's folder having got another name."""
+        self._folder = f"{folder}/{BLOBS}"
+
+    def put(self, value: Json) -> Value:
+        """Return the value as the journal holds it. ValueError: it can't be written as JSON."""
+        if value is None:
+            return NOTHING
+        encoded = _encoded(value)
+        used: dict[str, str] = {}
+        if self.secrets.occur_in(encoded):
+            hidden, used = self.secrets.hide(_decoded(encoded), encoded)
+            encoded = _encoded(hidden)
+        if len(encoded) <= self._inline_limit:
+            try:
+                return Inline(_decoder.decode(encoded), used)
+            except DECODE_ERRORS:
+                pass  # a number beyond what a line can hold: the blob's reader is more patient
+        digest = sha256(encoded).hexdigest()
+        self._stage(digest, encoded)
+        return Blob(digest, len(encoded), used)
+
+    def put_text(self, text: bytes) -> str:
+        """Keep bytes as they are (a workflow's text), as a blob; return its sha256."""
+        digest = sha256(text).hexdigest()
+        self._stage(digest, text)
+        return digest
+
+    def get(self, value: Value) -> Json:
+        """Return the value, its secrets resolved. What comes back must not be changed in place."""
+        match value:
+            case Inline():
+                found = value.value
+            case Blob():
+                found = _decoded(self.text(value.blob))
+            case _:
+                raise AssertionError("items are put together from the state")
+        return self.secrets.reveal(found, value.secrets) if value.secrets else found
+
+    def text(self, digest: str) -> bytes:
+        """Return a blob's bytes, checked against their name."""
+        with self._lock:
+            if digest in self._staged:
+                return self._staged[digest]
+            if digest in self._cache:
+                self._cache.move_to_end(digest)
+                return self._cache[digest]
+        path = self._path(digest)
+        data = self._disk.read(path)
+        if data is None:
+            raise Damaged(f"{path} is missing: a value of the task is lost", self._disk.hint)
+        if sha256(data).hexdigest() != digest:
+            raise Damaged(f"{path} is damaged: its content is not its name's", self._disk.hint)
+        with self._lock:
+            self._remember(digest, data)
+        return data
+
+    def sync_staged(self) -> None:
+        """Return when everything that was put is on disk."""
+        with self._lock:
+            staged = dict(self._staged)
+        if not staged:
+            return
+        for digest, data in staged.items():
+            self._write(digest, data)
+        self._disk.sync_folder(self._folder)
+        with self._lock:
+            for digest, data in staged.items():
+                del self._staged[digest]
+                self._known.add(digest)
+                self._remember(digest, data)
+
+    def _stage(self, digest: str, data: bytes) -> None:
+        with self._lock:
+            if digest not in self._known:
+                self._staged[digest] = data
+
+    def _write(self, digest: str, data: bytes) -> None:
+        path = self._path(digest)
+        there = self._disk.read(path)
+        if there is not None and sha256(there).hexdigest() == digest:
+            return
+        aside = f"{self._folder}/.{digest}.new"
+        self._disk.remove(aside)
+        self._disk.write_new(aside, data)
+        self._disk.rename(aside, path)
+
+    def _remember(self, digest: str, data: bytes) -> None:
+        if len(data) > CACHE_BYTES // 4 or digest in self._cache:
+            return
+        self._cache[digest] = data
+        self._cached_bytes += len(data)
+        while self._cached_bytes > CACHE_BYTES:
+            self._cached_bytes -= len(self._cache.popitem(last=False)[1])
+
+    def _path(self, digest: str) -> str:
+        if len(digest) != 64 or digest.strip("0123456789abcdef"):
+            raise Damaged(f"a blob is named {digest[:80]!r}, which is no sha256", self._disk.hint)
+        return f"{self._folder}/{digest}"
+
+
+def _encoded(value: Json) -> bytes:
+    try:
+        return _encoder.encode(value)
+    except RecursionError:
+        raise ValueError("the value is nested too deeply to be written as JSON") from None
+    except (TypeError, OverflowError, UnicodeEncodeError) as error:
+        raise ValueError(f"the value can't be written as JSON: {error}") from error
+
+
+def _decoded(text: bytes) -> Json:
+    try:
+        return _decoder.decode(text)
+    except DECODE_ERRORS:
+        return _decoded_patiently(text)
+
+
+def _decoded_patiently(text: bytes) -> Json:
+    """Decode numbers of any size."""
+    import json
+
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("the value is nested too deeply") from None
