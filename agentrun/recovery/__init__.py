@@ -1,0 +1,1 @@
+"""What follows from a failure: retries, adjustments, fallbacks, limits, breakers, budgets."""
