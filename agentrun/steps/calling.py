@@ -5,7 +5,6 @@ since a function that calls `sys.exit()` ends its attempt, not agentrun. A cance
 from outside passes.
 """
 
-import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,12 @@ from typing import Any
 from agentrun.core.failure import Evidence
 from agentrun.core.model import Json
 from agentrun.core.outcome import Success
-from agentrun.steps import target as target_module
 from agentrun.steps.json_value import to_json
 from agentrun.steps.output import BadOutput
+from agentrun.steps.raised import evidence_of
+from agentrun.steps.target import find_function
 
 Outcome = Success | Evidence
-MAX_CAUSES = 20
 
 
 def call(function: Callable[[], Any]) -> Any:
@@ -31,7 +30,7 @@ def call(function: Callable[[], Any]) -> Any:
 
 def call_target(target: str, base_dir: Path, with_: Json) -> Any:
     """Find the function and call it with `with` as keywords; as `call`."""
-    return call(lambda: target_module.find_function(target, base_dir)(**keywords_of(with_)))
+    return call(lambda: find_function(target, base_dir)(**keywords_of(with_)))
 
 
 async def settle(result: Any) -> Outcome:
@@ -73,54 +72,3 @@ def keywords_of(with_: Json) -> Mapping[str, Any]:
     if not isinstance(with_, dict):
         raise TypeError(f"`with` must be a map of keywords, not {type(with_).__name__}")
     return with_
-
-
-def evidence_of(error: BaseException) -> Evidence:
-    """Return the evidence an exception is, its traceback without agentrun's own frames."""
-    exit_code = error.code if isinstance(error, SystemExit) else None
-    return Evidence(
-        channel="python",
-        text=traceback_of(error),
-        exit_code=exit_code if isinstance(exit_code, int) else None,
-        exception=_name(type(error)),
-        mro=tuple(_name(base) for base in type(error).__mro__[:-1]),
-        causes=tuple(_name(type(cause)) for cause in _causes(error)),
-        status=_status(error),
-    )
-
-
-def traceback_of(error: BaseException) -> str:
-    """Return the traceback from the user's first frame on."""
-    frames = error.__traceback__
-    while frames and frames.tb_next and _is_ours(frames.tb_frame.f_code.co_filename):
-        frames = frames.tb_next
-    return "".join(traceback.format_exception(type(error), error, frames))
-
-
-_OURS = (__file__, target_module.__file__, "<frozen importlib")
-
-
-def _is_ours(filename: str) -> bool:
-    return filename.startswith(_OURS)
-
-
-def _name(kind: type) -> str:
-    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    found: list[BaseException] = []
-    cause = error.__cause__ or error.__context__
-    while cause is not None and len(found) < MAX_CAUSES and cause not in found:
-        found.append(cause)
-        cause = cause.__cause__ or cause.__context__
-    return found
-
-
-def _status(error: BaseException) -> int | None:
-    for holder in (error, getattr(error, "response", None)):
-        for name in ("status_code", "status"):
-            status = getattr(holder, name, None)
-            if isinstance(status, int) and 100 <= status < 600:
-                return status
-    return None

@@ -1,7 +1,6 @@
 """The step kind `http`: one request, its answer's body as the output.
 
-Owns what a request may do (http and https only, few redirects, a limit on size) and what its
-answer means. Refuses to retry: a refused connection or a 503 is evidence for the runner.
+Owns what may be written under `http`. Refuses to know how a request is made (http_request.py).
 """
 
 from collections.abc import Mapping
@@ -13,6 +12,9 @@ from agentrun.core.failure import Evidence
 from agentrun.core.model import Json
 from agentrun.core.outcome import Success
 from agentrun.steps.kind import StepContext, StepKind
+
+MAX_BYTES = 64 * 1024 * 1024
+MAX_REDIRECTS = 5
 
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
@@ -36,8 +38,10 @@ class HttpSpec:
         int | str | list[int | str] | None,
         "status codes that mean success: `200`, `2xx`, `200-204`, or a list of them; default 2xx",
     ] = None
-    max_bytes: Annotated[int, "largest body accepted, after decompression"] = 64 * 1024 * 1024
-    max_redirects: Annotated[int, "redirects followed before giving up; 0 follows none"] = 5
+    max_bytes: Annotated[int, "largest body accepted, after decompression"] = MAX_BYTES
+    max_redirects: Annotated[int, "redirects followed before giving up; 0 follows none"] = (
+        MAX_REDIRECTS
+    )
 
 
 def component(spec: Mapping[str, Json]) -> str | None:
@@ -50,8 +54,10 @@ def component(spec: Mapping[str, Json]) -> str | None:
     return f"{parts.hostname}:{port}" if port else parts.hostname
 
 
-async def _execute(_ctx: StepContext) -> Success | Evidence:
-    raise NotImplementedError
+async def _execute(ctx: StepContext) -> Success | Evidence:
+    from agentrun.steps.http_request import perform
+
+    return await perform(ctx)
 
 
 KIND = StepKind(

@@ -61,7 +61,10 @@ def _import(name: str, base_dir: Path) -> ModuleType:
 def _load_file(path: Path) -> ModuleType:
     """Load a file under a name of its own; again only after it was changed."""
     path = path.resolve()
-    changed = path.stat().st_mtime_ns
+    try:
+        changed = path.stat().st_mtime_ns
+    except FileNotFoundError:
+        raise FileNotFoundError(f"there is no file {path}") from None
     known = _files.get(path)
     if known and known[0] == changed:
         return known[1]
