@@ -19,8 +19,8 @@ from agentrun.core.schedule import RUNS_NO_ATTEMPT, Schedule
 from agentrun.core.state import StepState, TaskState
 from agentrun.core.value import Inline, Items, Value
 from agentrun.recovery import budget
-from agentrun.recovery.gate import Admitted, Gate, NotYet
 from agentrun.recovery.fallback import way
+from agentrun.recovery.gate import Admitted, Gate, NotYet
 from agentrun.recovery.policy import decide
 from agentrun.runner import special
 from agentrun.runner.attempt import Attempts, Order

@@ -4,7 +4,7 @@ Owns the way from `resume --from/--set/--workflow/--retry/--skip/--answer` to ev
 a workflow and a state and names the steps to forget, to grant, to skip.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
@@ -61,7 +61,8 @@ def descendants(workflow: Workflow, ids: Iterable[str]) -> list[str]:
 
 def stale_after(workflow: Workflow, state: TaskState, keys: Iterable[str]) -> list[str]:
     """Return these steps and everything downstream of them, also outside the sub-workflow or the
-    `for_each` that holds them."""
+    `for_each` that holds them.
+    """
     found: dict[str, None] = {}
     for key in keys:
         found[key] = None
@@ -98,10 +99,11 @@ def reset(workflow: Workflow, state: TaskState, keys: Iterable[str], reason: str
     return [ev.StepsReset(tuple(known), reason)] if known else []
 
 
-def granted(state: TaskState) -> list[ev.Event]:
-    """Return the event that gives what failed or was parked a fresh set of attempts."""
-    keys = [k for k, s in state.steps.items() if (s.gave_up and not s.continued) or _parked(s)]
-    return [ev.AttemptsGranted(tuple(keys))] if keys else []
+def granted(state: TaskState, but: Container[str] = ()) -> list[ev.Event]:
+    """Return the event that gives what failed, was parked or cancelled a fresh set of attempts."""
+    keys = tuple(k for k, step in state.steps.items() if k not in but and _needs_a_grant(step))
+    blocked = any(step.status == "blocked" for step in state.steps.values())
+    return [ev.AttemptsGranted(keys)] if keys or blocked else []
 
 
 def retried(state: TaskState, key: str) -> list[ev.Event]:
@@ -126,7 +128,9 @@ def answered(state: TaskState, key: str, answer: str, by: str) -> list[ev.Event]
     if step.waiting == "approval" and step.approval is not None:
         if answer not in step.approval.options:
             options = ", ".join(step.approval.options)
-            raise UsageError(f"{key} can't be answered with {answer!r}", f"choose one of: {options}")
+            raise UsageError(
+                f"{key} can't be answered with {answer!r}", f"choose one of: {options}"
+            )
         return [ev.StepAnswered(key, answer, by)]
     if step.waiting == "person":
         if answer not in {"retry", "skip", "fail"}:
@@ -139,13 +143,14 @@ def answered(state: TaskState, key: str, answer: str, by: str) -> list[ev.Event]
 
 def rebound(old: Workflow, new: Workflow, state: TaskState) -> tuple[list[str], dict[str, str]]:
     """Compare two definitions by what their steps do. Returns the steps to forget (changed, gone,
-    or downstream of one) and, per step of the new one, why it is reused or runs."""
+    or downstream of one) and, per step of the new one, why it is reused or runs.
+    """
     before = {step.id: step for step in old.steps}
     after = {step.id: step for step in new.steps}
     changed = [s.id for s in new.steps if _content(before.get(s.id)) != s.content_hash]
     stale = [*changed, *descendants(new, changed)]
     gone = [step_id for step_id in before if step_id not in after]
-    why = {step_id: "its definition is the same" for step_id in after}
+    why = dict.fromkeys(after, "its definition is the same")
     why |= dict.fromkeys(descendants(new, changed), "it is downstream of a changed step")
     why |= {i: "its definition has changed" if i in before else "it is new" for i in changed}
     return [key for key in (*stale, *gone) if key in state.steps], why
@@ -181,5 +186,6 @@ def _content(step: Step | None) -> str | None:
     return None if step is None else step.content_hash
 
 
-def _parked(step: StepState) -> bool:
-    return step.waiting == "parked"
+def _needs_a_grant(step: StepState) -> bool:
+    gave_up = step.gave_up and not step.continued
+    return gave_up or step.waiting == "parked" or step.status == "cancelled"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from agentrun.core.failure import CATEGORY_OF, Evidence, Failure, Kind, Verdict
-from agentrun.core.model import Json, Step
+from agentrun.core.model import Json, OutputSpec, Step
 from agentrun.core.outcome import Success
 from agentrun.runner.result import Done, Failed, found
 from agentrun.steps.kind import StepContext
@@ -151,9 +151,9 @@ class Judge:
             return None
         from agentrun.recovery.repair_json import repair
 
-        def fits(value: Json) -> Json:
+        def fits(value: Json, spec: OutputSpec) -> Json:
             try:
-                return parse(value, step.output)
+                return parse(value, spec)
             except BadOutput as error:
                 raise ValueError(error.message) from error
 

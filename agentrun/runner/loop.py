@@ -24,7 +24,7 @@ from typing import Any, Protocol, assert_never
 from msgspec import Struct
 
 from agentrun.core import events as ev
-from agentrun.core.model import Json
+from agentrun.core.model import Json, Workflow
 from agentrun.core.outcome import Note, ProcessStarted, SessionKnown, TurnDone
 from agentrun.core.schedule import (
     Action,
@@ -57,7 +57,7 @@ class Store(Protocol):
     """What the loop needs of a task's store."""
 
     def append(self, records: Sequence[ev.Recorded]) -> None: ...
-    def maybe_snapshot(self, state: TaskState) -> None: ...
+    def maybe_snapshot(self, state: TaskState) -> bool: ...
 
 
 class Conduct(Protocol):
@@ -87,7 +87,8 @@ class Loop:
         self,
         *,
         state: TaskState,
-        schedule: Schedule,
+        workflow: Workflow,
+        first: Sequence[ev.Event],
         store: Store,
         put: Callable[[Json], Value],
         clock: Clock,
@@ -95,7 +96,6 @@ class Loop:
         in_thread: bool = True,
     ) -> None:
         self.state = state
-        self.schedule = schedule
         self.ended = False
         self._store, self._put = store, put
         self._clock = clock
@@ -111,15 +111,21 @@ class Loop:
         self._errors: list[BaseException] = []
         self._stop: Stop | None = None
         self._last_time = state.updated_at
+        for event in first:
+            self._take(event)
+        self.schedule = Schedule(workflow, state)
 
     # --- what others may do -----------------------------------------------------------------------
 
     def record(self, event: ev.Event) -> None:
         """Take an event into this turn's batch and apply it. It is durable when the turn is."""
+        self._take(event)
+        self.schedule.follow(event)
+
+    def _take(self, event: ev.Event) -> None:
         self._last_time = time = max(self._clock.now(), self._last_time)
         recorded = ev.Recorded(self.state.seq + 1, time, event)
         apply(self.state, recorded)
-        self.schedule.follow(event)
         self._batch.append(recorded)
 
     def launch(self, key: str) -> None:

@@ -11,6 +11,7 @@ import os
 import stat
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -30,17 +31,23 @@ class _Entry(msgspec.Struct):
     below: dict[str, str]
 
 
-def load_cached(path: Path) -> Workflow:
-    """Return the workflow of a file, from the cache when nothing of it has changed."""
-    from agentrun.workflow.source_file import read_bytes
+def load_cached(
+    path: Path, data: bytes | None = None, sources: Mapping[str, str] | None = None
+) -> Workflow:
+    """Return the workflow of a file, from the cache when nothing of it has changed.
 
-    data = read_bytes(path)
+    `data` and `sources` are the texts a task is pinned to; without them they are read from disk.
+    """
+    if data is None:
+        from agentrun.workflow.source_file import read_bytes
+
+        data = read_bytes(path)
     entry = _entry_path(path, data)
-    if entry is not None and (workflow := _read(entry, path)) is not None:
+    if entry is not None and (workflow := _read(entry, path, sources)) is not None:
         return workflow
     from agentrun.workflow.load import load_text
 
-    workflow = load_text(data, path)
+    workflow = load_text(data, path, sources)
     if entry is not None:
         _write(entry, workflow)
     return workflow
@@ -87,15 +94,16 @@ def _folder() -> Path | None:
     return folder if ours and not status.st_mode & 0o022 else None
 
 
-def _read(entry: Path, path: Path) -> Workflow | None:
+def _read(entry: Path, path: Path, sources: Mapping[str, str] | None) -> Workflow | None:
     try:
         with entry.open("rb") as file:
             data = file.read(MAX_ENTRY_BYTES)
         held = msgspec.json.decode(data, type=_Entry)
         for name, sha256 in held.below.items():
-            if hashlib.sha256((path.parent / name).read_bytes()).hexdigest() != sha256:
+            text = (path.parent / name).read_bytes() if sources is None else sources[name].encode()
+            if hashlib.sha256(text).hexdigest() != sha256:
                 return None
-    except (OSError, ValueError, msgspec.MsgspecError, RecursionError):
+    except (OSError, LookupError, ValueError, msgspec.MsgspecError, RecursionError):
         return None
     return held.workflow
 

@@ -1,0 +1,132 @@
+"""Runs the loop for one open task in this process, with the real collaborators.
+
+Owns their composition and the signals. Everything here is chosen once; nothing decides about steps.
+"""
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from agentrun.clock import SteadyClock
+from agentrun.core import events as ev
+from agentrun.core.model import Workflow
+from agentrun.errors import AgentrunError
+from agentrun.recovery.gate import Gate
+from agentrun.report.reporter import Reporter
+from agentrun.runner.attempt import Attempts
+from agentrun.runner.conduct import Collaborators, Rules
+from agentrun.runner.judge import Judge
+from agentrun.runner.loop import Loop
+from agentrun.runner.mailbox import Mailbox
+from agentrun.steps.redact import Redactor
+from agentrun.store.task import TaskStore
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def perform(
+    task: TaskStore,
+    workflow: Workflow,
+    *,
+    first: Sequence[ev.Event],
+    secrets: Mapping[str, str],
+    shared: Path,
+    reporters: Sequence[Reporter],
+    clock: SteadyClock,
+) -> None:
+    """Run the task until it ends, pauses or is stopped. `first` is recorded before anything."""
+    asyncio.run(_perform(task, workflow, first, secrets, shared, reporters, clock))
+
+
+async def _perform(
+    task: TaskStore,
+    workflow: Workflow,
+    first: Sequence[ev.Event],
+    secrets: Mapping[str, str],
+    shared: Path,
+    reporters: Sequence[Reporter],
+    clock: SteadyClock,
+) -> None:
+    state = task.state
+    loop = Loop(
+        state=state,
+        workflow=workflow,
+        first=first,
+        store=task,
+        put=task.values.put,
+        clock=clock,
+        reporters=reporters,
+    )
+    environ = dict(os.environ)
+    attempts = Attempts(
+        task_id=task.task_id,
+        cwd=Path(state.cwd),
+        base_dir=Path(state.workflow_path).parent,
+        places=task,
+        judge=Judge(Redactor(secrets)),
+        environ=environ,
+        monotonic=clock.monotonic,
+        note=loop.note,
+        watch=lambda step, attempt, data: _tell(reporters, step, attempt, data),
+    )
+    with_ = Collaborators(
+        attempts=attempts,
+        gate=Gate(shared, workflow.limits, workflow.breakers, clock.now),
+        clock=clock,
+        draw=random.random,
+        put=task.values.put,
+        get=task.values.get,
+        environ=environ,
+    )
+    rules = Rules(loop, workflow, with_)
+    mailbox = Mailbox(task.folder)
+    for reporter in reporters:
+        reporter.begin(workflow, state)
+    with _signals(loop, mailbox):
+        watching = asyncio.ensure_future(mailbox.watch(loop))
+        try:
+            await loop.run(rules)
+        finally:
+            watching.cancel()
+            for reporter in reporters:
+                reporter.end(state)
+
+
+def _tell(reporters: Sequence[Reporter], step: str, attempt: int, data: bytes) -> None:
+    for reporter in reporters:
+        reporter.output(step, attempt, data)
+
+
+@contextlib.contextmanager
+def _signals(loop: Loop, mailbox: Mailbox):  # type: ignore[no-untyped-def]
+    """Turn signals into an orderly stop. SIGTERM from `agentrun cancel` cancels the task."""
+    running = asyncio.get_running_loop()
+
+    def stop(name: str) -> None:
+        cancelled = mailbox.cancellation()
+        if cancelled is not None:
+            loop.stop(ev.TaskCancelled(cancelled))
+        else:
+            loop.stop(ev.TaskInterrupted(name))
+
+    for number in STOP_SIGNALS:
+        running.add_signal_handler(number, stop, number.name)
+    try:
+        yield
+    finally:
+        for number in STOP_SIGNALS:
+            running.remove_signal_handler(number)
+
+
+def refuse_survivors(step: str, survivors: Sequence[int]) -> None:
+    """Raise when processes of a dead run could not be ended: the step must not run beside them."""
+    if survivors:
+        pids = ", ".join(map(str, survivors))
+        raise AgentrunError(
+            f"{step}: processes of the run that died are still alive and can't be ended: {pids}",
+            "end them by hand, then resume",
+        )
