@@ -1,0 +1,46 @@
+"""`agentrun approve`: answer a step that waits for a person."""
+
+from typing import Annotated
+
+import typer
+
+from agentrun.cli import complete, options, settings
+
+EXAMPLES = """
+agentrun approve latest                      # the one step that waits, its first option
+agentrun approve latest release reject
+"""
+
+
+def approve_command(
+    task: options.Task,
+    step: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[STEP]",
+            help="The step; may be left out when only one waits.",
+            autocompletion=complete.steps,
+            show_default=False,
+        ),
+    ] = None,
+    answer: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[ANSWER]", help="One of its options; default the first.", show_default=False
+        ),
+    ] = None,
+) -> int:
+    """Answer an approval. A process that runs the task goes on by itself; else resume it."""
+    from agentrun.app import answer_task
+    from agentrun.report import screen, words
+
+    now = settings.current()
+    key, live = answer_task(now.root, task, step, answer)
+    err = screen.stderr(color=now.color)
+    if not now.quiet:
+        err.line(f"{key}: answered")
+        if live:
+            err.line("  the process that runs the task goes on with it")
+        else:
+            err.line(f"  next     {words.typed(now.command('resume', task))}")
+    return 0

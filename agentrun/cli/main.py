@@ -1,0 +1,82 @@
+"""The command line: parse, find the command, run it, return its exit code.
+
+Owns the Typer app and how usage errors read. Refuses to know what a command does. Nothing heavier
+than Typer is imported here (tests/cli/test_startup.py keeps watch).
+"""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from typer.core import TyperGroup
+
+from agentrun import __version__
+from agentrun.cli import lazy, settings
+from agentrun.report import screen
+
+PROGRAM = "agentrun"
+ABOUT = """Run workflows of agents that survive everything that goes wrong while they run.
+
+ID is a task id, a unique prefix of one, or `latest`. Global options may stand before or after the
+command.
+"""
+EXAMPLES = """
+agentrun init                         # a first workflow
+agentrun run workflow.yaml -i limit=3
+agentrun resume latest                # after a crash, a failure or an answer
+agentrun debug latest                 # why it failed, and what to do
+"""
+
+app = typer.Typer(
+    cls=lazy.Group,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+@app.callback(help=ABOUT, epilog=EXAMPLES)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,  # noqa: FBT002
+) -> None:
+    if version:  # after another option; alone it is answered before Typer is imported
+        screen.stdout().line(f"agentrun {__version__}")
+        raise typer.Exit
+
+
+def group() -> TyperGroup:
+    """Return the whole command line as a Typer group, for tests and the documentation."""
+    command = typer.main.get_command(app)
+    assert isinstance(command, lazy.Group)
+    command.params += lazy.global_options()
+    return command
+
+
+def execute(args: Sequence[str]) -> int:
+    """Run a command line and return its exit code. Raises AgentrunError for what a command met."""
+    settings.reset()
+    try:
+        result = group().main(list(args), prog_name=PROGRAM, standalone_mode=False)
+    except typer.Abort:
+        return 130
+    except typer.TyperException as error:
+        return _usage_error(error)
+    return result if isinstance(result, int) else 0
+
+
+def _usage_error(error: typer.TyperException) -> int:
+    """Print what was wrong, then how the command is used."""
+    out = screen.stderr(color=settings.current().color)
+    message = error.format_message()
+    if type(error).__name__ == "NoArgsIsHelpError":
+        screen.stdout().line(message)
+        return 0
+    out.line(f"{out.paint('red', 'error:')} {message}")
+    ctx = getattr(error, "ctx", None)
+    if ctx is not None:
+        out.line(f"  {ctx.get_usage()}".replace("\n", "\n  "))
+        out.line(f"  try: {ctx.command_path} --help")
+    return error.exit_code
+
+

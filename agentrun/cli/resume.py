@@ -1,0 +1,94 @@
+"""`agentrun resume`: go on with a task."""
+
+from typing import Annotated
+
+import typer
+
+from agentrun.cli import complete, options, pairs, settings
+
+EXAMPLES = """
+agentrun resume latest
+agentrun resume triage-20261123 --plan                 # what would run again, and what it saves
+agentrun resume latest --from label --set limit=5
+agentrun resume latest --retry upload                  # or --skip upload
+agentrun resume latest --workflow fixed.yaml
+"""
+
+
+def resume_command(
+    task: options.Task,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Show what would be reused and run; run nothing.")
+    ] = False,
+    from_step: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="STEP",
+            help="Run this step, and all that depends on it, again.",
+            autocompletion=complete.steps,
+        ),
+    ] = None,
+    sets: options.Sets = None,
+    workflow: options.NewWorkflow = None,
+    retry: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--retry",
+            metavar="STEP",
+            help="Run this interrupted or failed step again.",
+            autocompletion=complete.steps,
+        ),
+    ] = None,
+    skip: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--skip",
+            metavar="STEP",
+            help="Count this step as done, without output.",
+            autocompletion=complete.steps,
+        ),
+    ] = None,
+    answers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--answer",
+            metavar="STEP=VALUE",
+            help="Answer a step that waits for a person.",
+            autocompletion=complete.step_values,
+        ),
+    ] = None,
+    max_parallel: options.MaxParallel = None,
+    json: options.JsonFlag = False,
+    events: options.Events = None,
+) -> int:
+    """Go on with a task where it was left: after a crash, a failure, a pause.
+
+    Finished steps don't run again. A task that has succeeded prints its result again.
+    """
+    settings.change(json=json or None)
+    from pathlib import Path
+
+    from agentrun.app import ResumeRequest
+    from agentrun.cli.watch import watching
+
+    now = settings.current()
+    request = ResumeRequest(
+        task_id=task,
+        from_step=from_step,
+        set_inputs=pairs.parse("--set", sets),
+        workflow=Path(workflow) if workflow else None,
+        retry=tuple(retry or ()),
+        skip=tuple(skip or ()),
+        answers=pairs.parse("--answer", answers),
+        max_parallel=max_parallel,
+        root=now.root,
+    )
+    if plan:
+        from agentrun.cli.plan import show
+
+        return show(request, now)
+    from agentrun.app import resume_task
+
+    with watching(now, events) as watch:
+        return watch.conclude(resume_task(request, watch.reporters))

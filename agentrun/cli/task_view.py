@@ -1,0 +1,82 @@
+"""A task on disk as the views need it: its state, its definition, values that may be shown.
+
+A recorded secret stays a placeholder (`[secret TOKEN]`): looking at a task never needs the secret.
+"""
+
+from pathlib import Path
+
+from msgspec import structs
+
+from agentrun.cli.settings import Settings
+from agentrun.core import address
+from agentrun.core.model import Json, Workflow
+from agentrun.core.state import TaskState
+from agentrun.core.value import Items, Value
+from agentrun.errors import AgentrunError
+from agentrun.report.incident import Log
+from agentrun.store.manager import CheckpointManager
+from agentrun.store.view import TaskView
+
+MAX_SHOWN_ITEMS = 100
+TAIL_BYTES = 8192
+
+
+def open_view(settings: Settings, task: str) -> TaskView:
+    """Return the task that is meant. Raises UsageError when there is none."""
+    manager = CheckpointManager(settings.root)
+    return manager.read(manager.resolve(task))
+
+
+def definition(view: TaskView) -> Workflow | None:
+    """Return the definition the task is bound to; None when it can't be read any more."""
+    from agentrun.workflow.cache import load_cached
+
+    try:
+        return load_cached(Path(view.state.workflow_path), view.workflow_text, view.sources)
+    except AgentrunError:
+        return None
+
+
+def shown(view: TaskView, value: Value | None) -> Json:
+    """Return a value, its secrets left as placeholders."""
+    if value is None or isinstance(value, Items):
+        return None
+    try:
+        return view.values.get(structs.replace(value, secrets={}))
+    except AgentrunError as error:
+        return f"[{error.message}]"
+
+
+def output_of(view: TaskView, state: TaskState, key: str) -> Json:
+    """Return a step's output; of a `for_each` the first of its items."""
+    output = state.step(key).output
+    if not isinstance(output, Items):
+        return shown(view, output)
+    count = min(output.items, MAX_SHOWN_ITEMS)
+    items = [output_of(view, state, address.item(key, index)) for index in range(count)]
+    left = output.items - count
+    return [*items, f"... and {left} more"] if left else items
+
+
+def item_of(view: TaskView, state: TaskState, key: str) -> Json:
+    """Return the value of the item that this step is, or is inside of."""
+    while key:
+        loop, index = address.parent_loop(key), address.item_index(key)
+        if loop is not None and index is not None:
+            items = shown(view, state.step(loop).items)
+            return items[index] if isinstance(items, list) and index < len(items) else None
+        key = address.parent_scope(key)
+    return None
+
+
+def log_of(view: TaskView, step: str, attempt: int) -> Log | None:
+    """Return the end of an attempt's log, None when it printed nothing."""
+    path = view.log_path(step, attempt)
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - TAIL_BYTES))
+            tail = file.read(TAIL_BYTES)
+    except OSError:
+        return None
+    return Log(str(path), size, tail.decode("utf-8", "replace")) if size else None
