@@ -75,7 +75,7 @@ async def _perform(
     )
     with_ = Collaborators(
         attempts=attempts,
-        gate=Gate(shared, workflow.limits, workflow.breakers, clock.now),
+        gate=Gate(shared, workflow.limits, workflow.breakers),
         clock=clock,
         draw=random.random,
         put=task.values.put,

@@ -37,14 +37,15 @@ class Watch:
             self._events = EventsReporter(self._out.write_bytes, hold_last=True)
         elif sink is not None:
             self._events = EventsReporter(_writer(sink, self._warn))
-        self.reporters = [self._progress(), *([self._events] if self._events else [])]
         self._to_stdout = events == "-"
+        self.reporters = [self._progress(), *([self._events] if self._events else [])]
 
     def _progress(self) -> Reporter:
         settings = self._settings
         if settings.quiet:
             return QuietReporter()
-        if self._err.terminal and os.environ.get("TERM") != "dumb":
+        mixed = self._to_stdout and self._out.terminal
+        if self._err.terminal and os.environ.get("TERM") != "dumb" and not mixed:
             from agentrun.report.live import LiveReporter
 
             return LiveReporter(self._err, verbose=settings.verbose)

@@ -358,7 +358,7 @@ class Schedule:
         key = address.inside(scope.key, step_id)
         if state.items is not None:
             self._take_up_loop(key, state)
-        elif state.status != "pending" or state.attempts or state.scope is not None:
+        elif _has_begun(state):
             self._go_on(key, state)
         elif scope.open_needs[step_id] == 0:
             self._needs_met(scope, step_id)
@@ -391,7 +391,7 @@ class Schedule:
         for index in range(state.count):
             child_key = address.item(key, index)
             child = self._state.steps.get(child_key)
-            if child is None or (child.status == "pending" and not child.attempts):
+            if child is None or not _has_begun(child):
                 todo.append(index)
             elif child.settled:
                 settled += 1
@@ -414,6 +414,11 @@ class Schedule:
 def asks_for_failures(step: Step) -> bool:
     """Return whether the step's own `if` wants to be asked although a step it needs failed."""
     return step.if_ is not None and ("always()" in step.if_ or "failed(" in step.if_)
+
+
+def _has_begun(state: StepState) -> bool:
+    answered = state.answer is not None
+    return state.status != "pending" or bool(state.attempts) or state.scope is not None or answered
 
 
 def _stops_dependents(state: StepState) -> bool:

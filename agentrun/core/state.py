@@ -347,7 +347,7 @@ def _apply_consequence(
 def _start_attempt(step: StepState, event: ev.StepStarted, time: float) -> None:
     if step.status in {"succeeded", "skipped"}:
         raise IllegalTransition(f"{event.step} is {step.status} and was started again")
-    step.status, step.waiting, step.until = "running", None, None
+    step.status, step.waiting, step.until, step.answer = "running", None, None, None
     step.attempts, step.charged = event.attempt, step.charged + 1
     step.round, step.alternative = event.round, event.alternative
     step.undecided = step.gave_up = step.continued = False

@@ -27,7 +27,7 @@ class Screen:
     """Writes lines to one stream. `color` None means: on a terminal, unless NO_COLOR is set."""
 
     def __init__(self, stream: TextIO, *, color: bool | None = None) -> None:
-        self._stream = stream
+        self.stream = stream
         self.terminal = _is_terminal(stream)
         self.color = self._wants_color() if color is None else color and self.terminal
         self.broken = False
@@ -43,7 +43,7 @@ class Screen:
         if not self.terminal:
             return DEFAULT_WIDTH
         try:
-            return max(20, os.get_terminal_size(self._stream.fileno()).columns or DEFAULT_WIDTH)
+            return max(20, os.get_terminal_size(self.stream.fileno()).columns or DEFAULT_WIDTH)
         except OSError:
             return DEFAULT_WIDTH
 
@@ -68,14 +68,14 @@ class Screen:
         if self.broken:
             return
         try:
-            self._stream.flush()
-            raw = getattr(self._stream, "buffer", None)
+            self.stream.flush()
+            raw = getattr(self.stream, "buffer", None)
             if raw is None:
-                self._stream.write(data.decode("utf-8", "replace"))
+                self.stream.write(data.decode("utf-8", "replace"))
             else:
                 raw.write(data)
                 raw.flush()
-            self._stream.flush()
+            self.stream.flush()
         except (BrokenPipeError, ValueError):
             self.give_up()
 
@@ -84,7 +84,7 @@ class Screen:
         self.broken = True
         try:
             null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, self._stream.fileno())
+            os.dup2(null, self.stream.fileno())
             os.close(null)
         except (OSError, ValueError):
             return

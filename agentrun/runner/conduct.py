@@ -165,7 +165,7 @@ class Rules:
 
     def _hold_back(self, key: str, component: str, answer: NotYet) -> None:
         now = self._with.clock.now()
-        if answer.until - now > self._with.max_wait_s:
+        if answer.park or answer.until - now > self._with.max_wait_s:
             reason = f"{component}: {answer.reason}"
             self._loop.record(ev.StepParked(key, reason, answer.until))
             return

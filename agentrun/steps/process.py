@@ -28,11 +28,12 @@ from agentrun.steps.guard import GUARD
 from agentrun.steps.kind import AttemptLog
 from agentrun.steps.not_started import evidence_of
 from agentrun.steps.pipes import PipeReader, PipeWriter
-from agentrun.steps.proc_table import GRACE_S, Ending, Target, end_all, process_start_time
+from agentrun.steps.proc_table import GRACE_S, Ending, Target, end_all, find, process_start_time
 
 STDOUT_LIMIT_BYTES = 64 * 1024 * 1024
 DRAIN_S = 0.5
-DRAIN_LOOK_S = 0.005
+DRAIN_LOOK_S = 0.002
+DRAIN_PAUSE_S = 0.05
 NOTE_AFTER_S = 0.02
 """A process is recorded and guarded when it has lived this long: one that has ended leaves nothing
 to end, and the record costs a sync. Should agentrun die earlier, a resume finds the process by the
@@ -223,12 +224,14 @@ class _Child:
         self._read_rest()
         if not self._streams_open() and not _group_exists(self._pid):
             return
-        deadline = self._loop.time() + DRAIN_S
-        while self._loop.time() < deadline:
-            await asyncio.sleep(DRAIN_LOOK_S)
-            if not self._streams_open() and not _group_exists(self._pid):
-                return
-        ending = await end_all(Target(self._pid, self._started), grace_s, self.hurry)
+        group = Target(self._pid, self._started)
+        deadline, pause_s = self._loop.time() + DRAIN_S, DRAIN_LOOK_S
+        while self._streams_open() or find(group):
+            if self._loop.time() >= deadline:
+                break
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, DRAIN_PAUSE_S)
+        ending = await end_all(group, grace_s, self.hurry)
         if ending.found:
             self._say(
                 f"ended {_processes(ending.found)} that the step had left running"
@@ -301,6 +304,7 @@ def _told(status: int | None) -> tuple[int | None, str | None]:
 
 
 def _group_exists(group: int) -> bool:
+    """Tell at once that nobody is left; True may also mean zombies that nobody reaps."""
     try:
         os.killpg(group, 0)
     except ProcessLookupError:

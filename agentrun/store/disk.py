@@ -248,14 +248,19 @@ class Disk:
             raise self.not_writable("make folder", path, error) from error
 
     def make_folders(self, path: str) -> None:
-        """Make a folder and the ones above it that are missing, all of it durable on return."""
+        """Make a folder and the ones above it that are missing; durable after `sync_above` only."""
         if self.status(path) is not None:
             return
-        parent = os.path.dirname(path)
-        if parent != path:
-            self.make_folders(parent)
+        self.make_folders(os.path.dirname(path))
         self.make_folder(path)
-        self.sync_folder(parent)
+
+    def sync_above(self, path: str) -> None:
+        """Sync every folder above `path` that may have been made for it: those that are ours."""
+        while path != "/":
+            path = os.path.dirname(path)
+            found = self.status(path)
+            if found is not None and found.st_uid == os.geteuid():
+                self.sync_folder(path)
 
     def sync_folder(self, path: str) -> None:
         """Return when the names in a folder are on disk."""

@@ -2,7 +2,8 @@
 
     checkpoints/<task-id>/       a task; appears complete or not at all: it is built under the name
                                  `.new-<task-id>-<pid>`, synced, then renamed
-    checkpoints/.agentrun/       what tasks share (shared.py)
+    checkpoints/.agentrun/       what tasks share (shared.py); that it exists also says that every
+                                 folder above was synced after it was made
 
 Owns which folders are trusted: one that is a symbolic link or belongs to somebody else is refused.
 Cleaning is in cleaning.py, a file-by-file check in verify.py, forks in fork.py.
@@ -39,7 +40,7 @@ class CheckpointManager:
     @property
     def shared(self) -> SharedFiles:
         """Return the files that all tasks of this folder share."""
-        return SharedFiles(f"{self.root}/{SHARED}", self.disk, self._check_root)
+        return SharedFiles(f"{self.root}/{SHARED}", self.disk, self._make_root)
 
     def new_task_id(self, workflow: str, now: float, random4: str) -> str:
         """Return the id of a new task."""
@@ -62,7 +63,7 @@ class CheckpointManager:
         """Make a task, held by this process, with its first events durable."""
         folder = self._folder(task_id)
         disk = self.disk.for_task(task_id)
-        self._check_root(make=True)
+        self._make_root()
         if disk.status(folder) is not None:
             raise self._exists(task_id)
         values = values or self.new_values(task_id, secrets or {})
@@ -85,6 +86,9 @@ class CheckpointManager:
     def open(self, task_id: str, secrets: Mapping[str, str] | None = None) -> TaskStore:
         """Lock a task, mend its files if a crash or damage asks for it, and replay it."""
         folder = self._existing(task_id)
+        # The task's name may be visible and yet not on disk: a sync failed, or was not reached.
+        self._make_root()
+        self.disk.sync_folder(self.root)
         return open_task(self.disk.for_task(task_id), folder, task_id, secrets or {})
 
     def read(self, task_id: str, secrets: Mapping[str, str] | None = None) -> TaskView:
@@ -138,9 +142,15 @@ class CheckpointManager:
         _check_ours(folder, found)
         return folder
 
-    def _check_root(self, *, make: bool = False) -> None:
-        if make:
+    def _make_root(self) -> None:
+        shared = f"{self.root}/{SHARED}"
+        if self.disk.status(shared) is None:
             self.disk.make_folders(self.root)
+            self.disk.sync_above(self.root)
+            self.disk.make_folder(shared)
+        self._check_root()
+
+    def _check_root(self) -> None:
         found = self.disk.status(self.root)
         if found is not None:
             _check_ours(self.root, found)

@@ -21,9 +21,9 @@ MAX_BYTES = 8 << 20
 
 
 class SharedFiles:
-    """The shared files in `folder`. `prepare(make=True)` makes and checks the folder above."""
+    """The shared files in `folder`, which `prepare` makes and checks."""
 
-    def __init__(self, folder: str, disk: Disk, prepare: Callable[..., None]) -> None:
+    def __init__(self, folder: str, disk: Disk, prepare: Callable[[], None]) -> None:
         self._folder, self._disk, self._prepare = folder, disk, prepare
 
     def read(self, name: str) -> dict[str, Json]:
@@ -37,8 +37,7 @@ class SharedFiles:
         ValueError when it has grown beyond MAX_BYTES: the owner has to bound what it keeps.
         """
         path = self._path(name)
-        self._prepare(make=True)
-        self._disk.make_folder(self._folder)
+        self._prepare()
         lock_path = path.removesuffix(".json") + ".lock"
         with self._disk.create(lock_path, exclusive=False) as lock:
             self._disk.lock(lock, wait=True)

@@ -236,5 +236,3 @@ async def test_children_die_with_an_agentrun_that_is_killed(
     agentrun.kill()
     await agentrun.wait()
     await eventually(lambda: not find(Target(group)))
-
-

@@ -147,9 +147,7 @@ async def test_much_output_on_stderr_costs_neither_memory_nor_disk(
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < 64 * 1024  # KiB
 
 
-async def test_more_output_than_a_value_may_hold_ends_the_step(
-    make_ctx: Any, log: FileLog
-) -> None:
+async def test_more_output_than_a_value_may_hold_ends_the_step(make_ctx: Any, log: FileLog) -> None:
     evidence = await fail(make_ctx, "yes")
     assert evidence.exception == "BadOutput"
     assert "more than 64 MiB" in evidence.text
