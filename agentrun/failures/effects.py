@@ -1,0 +1,47 @@
+"""Whether a failure proves that nothing happened outside.
+
+Owns the one judgement that lets a step with `idempotent: false` be retried by itself. Narrow on
+purpose: a timeout, a reset connection or a 5xx may hide a request that was served.
+"""
+
+from agentrun.core.failure import Evidence, Kind, Verdict
+from agentrun.failures.facts import facts_of
+from agentrun.failures.rules import compiled
+
+_NEVER_CONNECTED = (
+    r"connection refused|econnrefused|actively refused it|err_connection_refused"
+    r"|name or service not known|temporary failure in name resolution|nodename nor servname"
+    r"|could not resolve (?:host|proxy)|getaddrinfo (?:enotfound|eai_again)|\benotfound\b|\beai_again\b"
+    r"|no such host|failed to lookup address|err_name_not_resolved|unknownhostexception"
+    r"|no route to host|network is unreachable|name resolution (?:error|failed)"
+)
+_BROKE_LATER = (
+    r"connection reset|econnreset|broken pipe|remote end (?:closed|hung up)|socket hang up"
+    r"|premature|incomplete ?read|server disconnected|timed out|early eof"
+)
+_NEVER_STARTED = r"command not found|: not found$|\bspawn \S{1,200} enoent\b|executable file not found"
+
+
+def nothing_took_effect(evidence: Evidence, verdict: Verdict) -> bool:
+    """True only for a refused or unresolved connection, a 429, or a program that is missing."""
+    facts = facts_of(evidence)
+    match verdict.kind:
+        case Kind.RATE_LIMIT:
+            return facts.status == 429
+        case Kind.NETWORK:
+            reached = compiled(_BROKE_LATER).search(facts.text)
+            return bool(compiled(_NEVER_CONNECTED).search(facts.text)) and not reached
+        case Kind.MISSING_DEPENDENCY | Kind.PERMISSION | Kind.NOT_FOUND:
+            return _program_never_ran(evidence, facts.text)
+        case _:
+            return False
+
+
+def _program_never_ran(evidence: Evidence, text: str) -> bool:
+    """A lone command answers 126 or 127 before it starts; a script may have done half its work."""
+    if evidence.channel != "subprocess" or evidence.exit_code not in (126, 127):
+        return False
+    lines = [line for line in text.splitlines() if line.strip()]
+    return len(lines) <= 1 and (
+        not lines or bool(compiled(rf"{_NEVER_STARTED}|no such file|permission denied").search(text))
+    )

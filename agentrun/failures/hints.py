@@ -1,0 +1,66 @@
+"""What a person should do next: one line per kind, a better one where the rule knows more."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from agentrun.core.failure import Kind, Verdict
+
+_BY_KIND: Mapping[Kind, str] = MappingProxyType(
+    {
+        Kind.NETWORK: "Check that the host is right and reachable from here; then resume.",
+        Kind.TIMEOUT: "Give the step a longer `timeout`, or less to do in one attempt.",
+        Kind.RATE_LIMIT: "Wait as asked, and lower `limits` for this component.",
+        Kind.OVERLOADED: "The other side is short of capacity; resume later or declare a `fallback`.",
+        Kind.LOCK: "Find out who holds it; end that process or wait for it, then resume.",
+        Kind.OUTPUT_FORMAT: "Tighten the prompt or the `output` schema, or raise the model's output limit.",
+        Kind.INPUT_FORMAT: "Look at what the step was given and repair it before the next attempt.",
+        Kind.CONTEXT_OVERFLOW: "Give the model less: cut or summarise the input, or choose a larger context.",
+        Kind.MISSING_DEPENDENCY: "Install or start what is missing, or declare a remedy for it.",
+        Kind.RESOURCE_CONFLICT: "Remove what is in the way, or choose another name, port or branch.",
+        Kind.DISK_FULL: "Free space (or inodes) on the disk named in the message, then resume.",
+        Kind.LOGIC: "Read the error above: the code, the test or the command needs a change.",
+        Kind.AUTH: "Renew the credentials: set the right key or log in again. Do not retry before.",
+        Kind.PERMISSION: "Ask for the right, or run as someone who has it.",
+        Kind.SECURITY: "Stop and look: a policy or a trust check refused this. A person decides.",
+        Kind.QUOTA: "Top up or raise the plan's limit, or wait for its reset.",
+        Kind.NOT_FOUND: "Check the name, path or version: it is not there.",
+        Kind.INVALID_CONFIG: "Correct the option or setting named in the message.",
+        Kind.CRASH: "Look for a core dump or log of the crashed program; update or replace it.",
+        Kind.OUT_OF_MEMORY: "Give it more memory, or lower its parallelism or batch size.",
+        Kind.CANCELLED: "It was stopped on purpose; resume when you want it to go on.",
+        Kind.UNKNOWN: "Nothing in the output names a cause; see the attempt's log.",
+    }
+)
+
+_BY_RULE: Mapping[str, str] = MappingProxyType(
+    {
+        "process.host_reclaimed": "The machine was taken away; resume on another one.",
+        "process.signal.killed": "Killed by the system, most likely for memory: give it more or do less at once.",
+        "git.index_lock": "If no git process runs there, remove the lock file named in the message.",
+        "git.trust": "Remove the secret from the commits, or mark the folder as safe, then push again.",
+        "git.conflict": "Fetch and rebase or merge first; then push again.",
+        "git.setup": "Set what git names in the message, for example `git config user.email`.",
+        "ssh.host_key": "Compare the host key with its owner's; only then update known_hosts.",
+        "tls.untrusted": "Trust the right certificate authority, or find out who sits in between.",
+        "docker.daemon": "Start the Docker daemon, or point DOCKER_HOST at one that runs.",
+        "docker.toomany": "Log in to the registry or use a mirror; the limit is per address.",
+        "packages.lock": "Another package manager is at work; wait until it is done.",
+        "packages.integrity": "A download does not match its recorded hash: do not install it unseen.",
+        "packages.resolution": "Loosen the version constraints that contradict each other.",
+        "packages.unknown": "Check the package's name and version against the registry.",
+        "browser.absent": "Install the browser, for example `playwright install --with-deps`.",
+        "aws.no_credentials": "Set AWS credentials, or log in with `aws sso login`.",
+        "llm.quota_code": "The account has no money or plan left; retrying costs time and changes nothing.",
+        "llm.model_not_found": "Check the model's name and that this key may use it.",
+        "agent.plan_limit": "The plan's limit is used up; resume after its reset or use another agent.",
+        "agent.login": "Log the agent in again, or set its API key.",
+        "agent.trust": "Trust the folder explicitly if you do trust it.",
+        "terraform.lock": "See who holds the state lock; force-unlock only if that run is dead.",
+        "inotify": "Raise fs.inotify.max_user_watches, or watch fewer files.",
+    }
+)
+
+
+def hint_for(verdict: Verdict) -> str:
+    """One line that says what to do next."""
+    return _BY_RULE.get(verdict.rule, _BY_KIND[verdict.kind])
