@@ -143,12 +143,12 @@ class CheckpointManager:
         return folder
 
     def _make_root(self) -> None:
+        self._check_root()
         shared = f"{self.root}/{SHARED}"
         if self.disk.status(shared) is None:
             self.disk.make_folders(self.root)
             self.disk.sync_above(self.root)
             self.disk.make_folder(shared)
-        self._check_root()
 
     def _check_root(self) -> None:
         found = self.disk.status(self.root)

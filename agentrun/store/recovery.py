@@ -28,6 +28,9 @@ from agentrun.store.disk import Disk
 from agentrun.store.journal import JOURNAL, MIRROR
 from agentrun.store.record import Anchor, Digest, LineCodec, Unreadable, decode, links, place
 
+LINE_START = b'{"len":'
+MAX_STARTS, MAX_NAMED = 64, 5
+
 
 class Finding(msgspec.Struct, frozen=True):
     """What was found out about one file of a task."""
@@ -45,14 +48,16 @@ class Loss(msgspec.Struct, frozen=True):
     first: int
     last: int
     why: str
+    behind: tuple[str, ...] = ()
 
     def told(self) -> str:
-        which = (
-            f"record {self.first}"
+        lost = (
+            f"record {self.first} is"
             if self.first == self.last
-            else (f"records {self.first} to {self.last}")
+            else (f"records {self.first} to {self.last} are")
         )
-        return f"{self.file}: damaged at byte {self.offset}; {which} lost: {self.why}"
+        rest = f" Whole behind it: {', '.join(self.behind)}." if self.behind else ""
+        return f"{self.file}: damaged at byte {self.offset}; {lost} lost: {self.why}.{rest}"
 
 
 class Copy(msgspec.Struct):
@@ -165,9 +170,9 @@ def _chain(
     found: list[tuple[bytes, bool]] = []
     for copy, start in ((journal, size), (mirror, 0)):
         for line in _lines(copy.bytes[start:]):
-            if codec.proves_itself(line):
-                whole.setdefault(links(line)[0], line)
-                found.append((line, copy is mirror))
+            if proven := _proven(codec, line):
+                whole.setdefault(links(proven)[0], proven)
+                found.append((proven, copy is mirror))
     while (next_line := whole.get(prev)) is not None and place(next_line)[0] == seq + 1:
         lines.append(next_line)
         seq, prev = seq + 1, links(next_line)[1]
@@ -182,6 +187,18 @@ def _lines(data: bytes) -> Iterator[bytes]:
         start = stop
     if start < len(data):
         yield data[start:]
+
+
+def _proven(codec: LineCodec, data: bytes) -> bytes | None:
+    """Return the whole line that `data` is, or ends in: zeros before it hold no newline."""
+    start = 0
+    for _ in range(MAX_STARTS):
+        if start < 0:
+            return None
+        if codec.proves_itself(data[start:]):
+            return data[start:]
+        start = data.find(LINE_START, start + 1)
+    return None
 
 
 def _agreeing(data: bytes, lines: list[bytes]) -> int:
@@ -202,21 +219,48 @@ def _loss(
     known_seq: int,
 ) -> Loss | None:
     """Return what is proven to have been on disk beyond `end`, if anything."""
-    known, why = known_seq, "a snapshot has seen them"
+    known, why = known_seq, "a snapshot was made after it"
     for line, mirrored in strays:
         seq, synced = place(line)
         proven = seq if mirrored else synced
         if proven > known:
-            known, why = proven, f"record {seq}, which is whole, was written after them"
+            known, why = proven, f"record {seq}, which is whole, was written after it"
     if end.seq == 0 and known == 0:
         known, why = 1, "no copy holds the first record of the task"
+    if known <= end.seq and _begins_the_next(mirror, end):
+        known, why = end.seq + 1, "the second copy, which is written last, holds its beginning"
     if known <= end.seq and _spoilt_line(journal, end):
         known, why = end.seq + 1, "the line is complete, but its sum is wrong"
     if known <= end.seq:
         return None
-    offset = end.offset
+    beyond = sorted(
+        {place(line)[0]: line for line, _ in strays if place(line)[0] > end.seq}.items()
+    )
+    last = min([known, *(seq - 1 for seq, _ in beyond)])
     path = journal.path if journal.tail is not None else mirror.path
-    return Loss(path, offset, end.seq + 1, known, why)
+    behind = tuple(_named(line) for _, line in beyond[:MAX_NAMED])
+    return Loss(path, end.offset, end.seq + 1, max(last, end.seq + 1), why, behind)
+
+
+def _named(line: bytes) -> str:
+    """Return a line's seq, and what happened to which step."""
+    try:
+        recorded = decode(line)
+    except Unreadable:
+        return str(place(line)[0])
+    kind = type(recorded.event).__struct_config__.tag
+    return f"{recorded.seq} {kind} {getattr(recorded.event, 'step', None) or ''}".rstrip()
+
+
+def _begins_the_next(mirror: Copy, end: Anchor) -> bool:
+    """Return whether the mirror holds the beginning of the record after the end.
+
+    It was written after the journal's sync, so it can't be a torn write of a batch that was not.
+    """
+    start = b',"seq":%d,' % (end.seq + 1)
+    return any(
+        line.startswith(LINE_START) and line.startswith(start, 15) for line in _lines(mirror.bytes)
+    )
 
 
 def _spoilt_line(journal: Copy, end: Anchor) -> bool:

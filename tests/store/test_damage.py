@@ -1,0 +1,300 @@
+"""Damage to the files of a task: repaired from the other copy, or refused loudly. Never silent."""
+
+from collections.abc import Callable
+
+import pytest
+
+from agentrun.core import events as ev
+from agentrun.core.state import TaskState
+from agentrun.errors import Damaged, StoreError
+from agentrun.store.record import LineCodec
+from tests.store.faulty_disk import FaultySystem
+from tests.store.scenario import ROOT, TASK, TEXT, Driver, Oracle
+
+FOLDER = f"{ROOT}/{TASK}"
+JOURNAL = f"{FOLDER}/journal.jsonl"
+MIRROR = f"{FOLDER}/journal.mirror.jsonl"
+BOTH = (JOURNAL, MIRROR)
+
+
+class Sound:
+    """A finished small task, and the same again after each damage."""
+
+    def __init__(self, *, snapshots: bool = False, events: int = 4) -> None:
+        self.system, self.oracle = FaultySystem(), Oracle()
+        driver = Driver(self.system, self.oracle)
+        task = driver.opened()
+        for seq in range(2, events + 1):
+            event = ev.StepStarted(f"s{seq}", 1) if seq % 2 else ev.Warned(f"w{seq}")
+            records = [ev.Recorded(seq, 1000.0, event)]
+            self.oracle.trying(records)
+            task.append(records)
+            self.oracle.acknowledge(records)
+        task.close()
+        if snapshots:
+            with driver.manager.open(TASK) as opened:
+                opened.snapshot(opened.state)
+        self.state = self.opened_state()
+        self.files = {path: self.system.content(path) for path in self.system.paths()}
+
+    def restore(self) -> None:
+        for path in set(self.system.paths()) - set(self.files):
+            self.system.unlink(path)
+        for path, data in self.files.items():
+            if path not in self.system.paths():
+                self.system.close(self.system.open(path, 0o102))
+            self.system.set_content(path, data)
+
+    def opened_state(self) -> TaskState:
+        driver = Driver(self.system, self.oracle)
+        with driver.manager.open(TASK) as task:
+            driver.check_opened(task)
+            return task.state
+
+    def damaged(self, path: str, data: bytes | None) -> None:
+        """Damage a file and open the task: everything must be there again, in both files."""
+        if data is None:
+            self.system.unlink(path)
+        else:
+            self.system.set_content(path, data)
+        assert self.opened_state() == self.state
+        for copy in BOTH:
+            assert self.system.content(copy) == self.files[copy], f"{copy} was not repaired"
+
+
+@pytest.mark.parametrize("snapshots", [False, True])
+@pytest.mark.parametrize("path", BOTH)
+def test_a_flipped_bit_at_any_byte_is_repaired(path: str, *, snapshots: bool) -> None:
+    sound = Sound(snapshots=snapshots)
+    data = sound.files[path]
+    for index in range(len(data)):
+        changed = bytearray(data)
+        changed[index] ^= 1 << index % 8
+        sound.damaged(path, bytes(changed))
+        kept = [p for p in sound.system.paths() if ".damaged-" in p or ".torn-" in p]
+        assert len(kept) == 1, f"byte {index}: the damaged file was not kept aside"
+        sound.system.unlink(kept[0])
+
+
+@pytest.mark.parametrize("path", BOTH)
+def test_a_copy_cut_off_at_any_byte_is_completed(path: str) -> None:
+    sound = Sound()
+    for size in range(len(sound.files[path])):
+        sound.damaged(path, sound.files[path][:size])
+        sound.restore()
+
+
+def lines(data: bytes) -> list[bytes]:
+    return data.splitlines(keepends=True)
+
+
+def doubled(data: bytes) -> bytes:
+    first, second, *rest = lines(data)
+    return b"".join([first, second, second, *rest])
+
+
+def swapped(data: bytes) -> bytes:
+    first, second, third, *rest = lines(data)
+    return b"".join([first, third, second, *rest])
+
+
+def foreign_line(data: bytes) -> bytes:
+    codec = LineCodec("another-task")
+    line, _ = codec.encode(ev.Recorded(99, 1.0, ev.Warned("x")), codec.genesis, 98)
+    return data + line
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes | None]] = {
+    "missing": lambda _: None,
+    "empty": lambda _: b"",
+    "garbage appended": lambda data: data + b"garbage\n\x00\xff{}[",
+    "many garbage lines appended": lambda data: data + b'{"seq":9}\n' * 50,
+    "zeros appended": lambda data: data + bytes(4096),
+    "zeros in the middle": lambda data: data[:300] + bytes(200) + data[500:],
+    "all zeros": lambda data: bytes(len(data)),
+    "last line doubled": lambda data: data + lines(data)[-1],
+    "a line doubled": doubled,
+    "lines swapped": swapped,
+    "first line gone": lambda data: b"".join(lines(data)[1:]),
+    "a line gone": lambda data: b"".join(lines(data)[:1] + lines(data)[2:]),
+    "a line of another task": foreign_line,
+    "CRLF": lambda data: data.replace(b"\n", b"\r\n"),
+    "a byte inserted": lambda data: data[:100] + b"x" + data[100:],
+    "a BOM": lambda data: b"\xef\xbb\xbf" + data,
+    "no newline at the end": lambda data: data[:-1],
+    "deep nesting": lambda data: b"[" * 100_000 + data,
+}
+
+
+@pytest.mark.parametrize("path", BOTH)
+@pytest.mark.parametrize("snapshots", [False, True])
+@pytest.mark.parametrize("name", DAMAGES)
+def test_any_single_damage_is_repaired(name: str, path: str, *, snapshots: bool) -> None:
+    sound = Sound(snapshots=snapshots)
+    sound.damaged(path, DAMAGES[name](sound.files[path]))
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_the_same_damage_to_both_copies_is_harmless_or_refused(name: str) -> None:
+    """Whatever can't be repaired is refused, says what is lost, and leaves the files alone."""
+    sound = Sound(events=6)
+    for path in BOTH:
+        changed = DAMAGES[name](sound.files[path])
+        if changed is None:
+            sound.system.unlink(path)
+        else:
+            sound.system.set_content(path, changed)
+    before = {path: sound.system.content(path) for path in sound.system.paths()}
+    refused = refusal(sound)
+    if refused is not None:
+        assert refused.exit_code == 4
+        assert "record" in refused.message
+        assert "byte" in refused.message
+        left = {path: sound.system.content(path) for path in sound.system.paths()}
+        del before[f"{FOLDER}/lock"], left[f"{FOLDER}/lock"]
+        assert left == before
+
+
+def refusal(sound: Sound) -> Damaged | None:
+    """Open the task: either all is there, or it is refused."""
+    try:
+        assert sound.opened_state() == sound.state
+    except Damaged as refused:
+        return refused
+    return None
+
+
+def test_a_flip_in_both_copies_names_what_is_lost() -> None:
+    sound = Sound(events=6)
+    for path in BOTH:
+        data = sound.files[path]
+        sound.system.set_content(path, data.replace(b'"message":"w4"', b'"message":"w5"'))
+    offset = len(b"".join(lines(sound.files[JOURNAL])[:3]))
+    with pytest.raises(Damaged, match=rf"byte {offset}; record 4 is lost: .* 6 warned\."):
+        sound.opened_state()
+
+
+def test_a_spoilt_last_line_without_a_second_copy_is_refused() -> None:
+    """A torn write is short or holds zeros; a whole line with a wrong sum was acknowledged."""
+    sound = Sound()
+    data = sound.files[JOURNAL]
+    sound.system.set_content(MIRROR, b"".join(lines(data)[:-1]))
+    sound.system.set_content(JOURNAL, data.replace(b'"w4"', b'"w5"'))
+    with pytest.raises(Damaged, match="record 4 is lost"):
+        sound.opened_state()
+
+
+def test_a_snapshot_that_knows_more_than_the_journal_is_loud() -> None:
+    sound = Sound(snapshots=True)
+    shorter = b"".join(lines(sound.files[JOURNAL])[:-1])
+    for path in BOTH:
+        sound.system.set_content(path, shorter)
+    with pytest.raises(Damaged, match="record 4 is lost: a snapshot was made"):
+        sound.opened_state()
+
+
+def test_a_torn_tail_in_both_copies_is_cut_off_and_kept() -> None:
+    sound = Sound()
+    codec = LineCodec(TASK)
+    last = lines(sound.files[JOURNAL])[-1]
+    torn, _ = codec.encode(ev.Recorded(5, 1.0, ev.Warned("torn")), last[-19:-3], 4)
+    sound.system.set_content(JOURNAL, sound.files[JOURNAL] + torn[:60])
+    assert sound.opened_state() == sound.state
+    assert sound.system.content(JOURNAL) == sound.files[JOURNAL]
+    kept = [path for path in sound.system.paths() if ".torn-" in path]
+    assert [sound.system.content(path) for path in kept] == [torn[:60]]
+
+
+def test_a_batch_that_was_never_synced_is_a_torn_tail_even_behind_a_hole() -> None:
+    """Sectors reach the disk in any order: whole lines may stand behind one that is missing."""
+    sound = Sound()
+    codec = LineCodec(TASK)
+    prev = lines(sound.files[JOURNAL])[-1][-19:-3]
+    first, prev = codec.encode(ev.Recorded(5, 1.0, ev.Warned("a")), prev, 4)
+    second, _ = codec.encode(ev.Recorded(6, 1.0, ev.Warned("b")), prev, 4)
+    sound.system.set_content(JOURNAL, sound.files[JOURNAL] + bytes(len(first)) + second)
+    assert sound.opened_state() == sound.state
+
+
+def test_the_same_hole_in_what_was_synced_is_loss() -> None:
+    sound = Sound()
+    codec = LineCodec(TASK)
+    prev = lines(sound.files[JOURNAL])[-1][-19:-3]
+    first, prev = codec.encode(ev.Recorded(5, 1.0, ev.Warned("a")), prev, 4)
+    second, _ = codec.encode(ev.Recorded(6, 1.0, ev.Warned("b")), prev, 5)
+    sound.system.set_content(JOURNAL, sound.files[JOURNAL] + bytes(len(first)) + second)
+    with pytest.raises(Damaged, match="record 5 is lost: record 6"):
+        sound.opened_state()
+
+
+@pytest.mark.parametrize("changed", [None, b"", b"name: other\n", b"\xff\xfe"])
+def test_the_pinned_workflow_is_put_back(changed: bytes | None) -> None:
+    sound = Sound()
+    sound.damaged(f"{FOLDER}/workflow.yaml", changed)
+    assert sound.system.content(f"{FOLDER}/workflow.yaml") == sound.files[f"{FOLDER}/workflow.yaml"]
+
+
+def test_a_damaged_or_missing_blob_is_refused_when_it_is_read() -> None:
+    sound = Sound()
+    blobs = [path for path in sound.files if "/blobs/" in path]
+    assert len(blobs) == 3
+    for path in blobs:
+        if sound.files[path] == TEXT:  # the second copy of workflow.yaml
+            continue
+        for changed in (b"", sound.files[path] + b" ", None):
+            sound.restore()
+            if changed is None:
+                sound.system.unlink(path)
+            else:
+                sound.system.set_content(path, changed)
+            driver = Driver(sound.system, sound.oracle)
+            with driver.manager.open(TASK) as task:
+                assert task.state.inputs is not None
+                with pytest.raises(Damaged, match=path):
+                    _ = task.sources, task.values.get(task.state.inputs)
+
+
+def test_a_damaged_snapshot_is_ignored_and_kept() -> None:
+    sound = Sound(snapshots=True)
+    (path,) = [path for path in sound.files if "/snapshots/" in path]
+    data = sound.files[path]
+    for changed in (b"", data[:-30], data.replace(b'"attempts":1', b'"attempts":2'), bytes(99)):
+        sound.restore()
+        sound.system.set_content(path, changed)
+        assert sound.opened_state() == sound.state
+        assert path + ".damaged" in sound.system.paths()
+
+
+HOSTILE = (
+    b'"attempt":1e999',
+    b'"attempt":NaN',
+    b'"attempt":' + b"9" * 5000,
+    b'"attempt":"one"',
+    b'"attempt":' + b"[" * 50_000 + b"]" * 50_000,
+    b'"attempt":1,"x":' + b"[" * 50_000 + b"]" * 50_000,
+    b'"attempt":1,"session":"\xff","step":"\xff"',
+)
+
+
+@pytest.mark.parametrize("part", HOSTILE)
+def test_a_crafted_line_with_right_sums_is_refused_without_a_traceback(part: bytes) -> None:
+    sound = Sound()
+    codec = LineCodec(TASK, lambda body: body.replace(b'"attempt":1', part))
+    last = lines(sound.files[JOURNAL])[-1]
+    line, _ = codec.encode(ev.Recorded(5, 1.0, ev.StepStarted("s", 1)), last[-19:-3], 4)
+    for path in BOTH:
+        sound.system.set_content(path, sound.files[path] + line)
+    with pytest.raises(StoreError, match="record 5 holds no event known here"):
+        sound.opened_state()
+
+
+def test_a_crafted_order_of_events_is_refused() -> None:
+    sound = Sound()
+    codec = LineCodec(TASK)
+    prev = lines(sound.files[JOURNAL])[-1][-19:-3]
+    first, prev = codec.encode(ev.Recorded(5, 1.0, ev.StepSucceeded("s3", 1)), prev, 4)
+    second, _ = codec.encode(ev.Recorded(6, 1.0, ev.StepStarted("s3", 2)), prev, 5)
+    for path in BOTH:
+        sound.system.set_content(path, sound.files[path] + first + second)
+    with pytest.raises(Damaged, match="record 6 can't follow"):
+        sound.opened_state()
