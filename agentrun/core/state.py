@@ -324,7 +324,8 @@ def _apply_consequence(
             step.started_at = step.started_at or time
         case ev.ApprovalAsked():
             _wait(step, "approval", event.until)
-            step.approval, step.started_at = event, step.started_at or time
+            step.approval, step.answer = event, None
+            step.started_at = step.started_at or time
         case ev.StepAnswered():
             step.answer, step.waiting, step.status = event.answer, None, "pending"
             step.undecided = False

@@ -119,12 +119,12 @@ def _spots(draft: StepDraft) -> Iterator[Spot]:
     model, way = draft.model, draft.way
     item: frozenset[str] = frozenset()
     if model is not None and model.for_each is not None:
-        item = frozenset({model.as_ or "item", "index"})
+        item = frozenset({model.as_ or "item", "item", "index"})
     elif model is None and "for_each" in draft.raw:
-        item = frozenset({str(draft.raw.get("as", "item")), "index"})
+        item = frozenset({str(draft.raw.get("as", "item")), "item", "index"})
     during = IN_ATTEMPT | item
     if model is not None:
-        yield Spot(draft.place("if"), model.if_, _CONDITION_NAMES, draft.id, condition=True)
+        yield Spot(draft.place("if"), model.if_, _CONDITION_NAMES | item, draft.id, condition=True)
         yield Spot(draft.place("for_each"), model.for_each, EVERYWHERE, draft.id)
         afterwards = AFTERWARDS | item
         yield Spot(draft.place("until"), model.until, afterwards, draft.id, condition=True)
