@@ -109,8 +109,8 @@ class TaskStore:
     # --- folders --------------------------------------------------------------------------------
 
     def log_path(self, step: str, attempt: int) -> Path:
-        """Return where an attempt's output goes; its folder is made."""
-        return Path(self._made(LOGS, step), f"{attempt}.log")
+        """Return where an attempt's output goes; the folder is made with its first byte."""
+        return Path(f"{self.folder}/{LOGS}/{step_folder(step)}/{attempt}.log")
 
     def state_dir(self, step: str) -> Path:
         """Return the folder that a step keeps across attempts and resumes."""
