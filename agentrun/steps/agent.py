@@ -5,6 +5,7 @@ model (agents/model_api.py). Refuses to know any CLI's flags and any provider's 
 are one file each in `agents/`, imported when used.
 """
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
@@ -19,6 +20,9 @@ Permissions = Literal["default", "read", "edit", "full"]
 
 _ONLY_MODEL = ("tools", "temperature")
 _ONLY_CLI = ("args", "permissions", "allowed_tools", "disallowed_tools", "deny_is_failure")
+_MISSING_IN: Mapping[str, tuple[str, ...]] = {
+    "codex": ("max_turns", "max_tokens", "allowed_tools", "disallowed_tools"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,15 @@ class GenericCli:
     env: Annotated[Mapping[str, str], "environment for it, such as the switch for its retries"] = (
         field(default_factory=dict)
     )
+
+    def __post_init__(self) -> None:
+        for command in (self.command, self.resume):
+            if command is not None and not (
+                shlex.split(command) if isinstance(command, str) else command
+            ):
+                raise ValueError("the command of a `cli` is empty")
+        if self.format != "text" and self.result is None:
+            raise ValueError(f"`format: {self.format}` needs `result`: where the answer stands")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +177,15 @@ class AgentSpec:
             raise ValueError("an agent needs `cli` (claude, codex, ...) or `model: provider:name`")
         if (self.prompt is None) == (self.prompt_file is None):
             raise ValueError("an agent needs exactly one of `prompt` and `prompt_file`")
-        self._refuse(_ONLY_CLI if self.cli is None else _ONLY_MODEL)
+        if self.cli is None:
+            self._refuse(_ONLY_CLI, "an API model")
+        else:
+            self._refuse(_ONLY_MODEL, "a `cli`")
+            self._refuse(_MISSING_IN.get(str(self.cli), ()), f"`cli: {self.cli}`")
         if self.on_retry == "reset" and self.workspace != "worktree":
             raise ValueError("`on_retry: reset` needs `workspace: worktree`: `cwd` is not undone")
 
-    def _refuse(self, names: tuple[str, ...]) -> None:
-        way = "an API model" if self.cli is None else "a `cli`"
+    def _refuse(self, names: tuple[str, ...], way: str) -> None:
         for name in names:
             if getattr(self, name) not in (None, [], False, "default"):
                 raise ValueError(f"`{name}` means nothing for {way}")

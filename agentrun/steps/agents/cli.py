@@ -1,10 +1,177 @@
-"""Performs one attempt of an agent."""
+"""One attempt with a coding-agent CLI, whichever it is.
+
+Owns the order: workspace, prompt, conversation, run, and what is kept of it. A session that turns
+out to be gone or poisoned is replaced by a fresh one within the same attempt, once, with a summary
+of what the lost one had said: nothing was answered in it, so no second attempt is owed.
+
+Usage of a run that failed is noted with `TurnDone` (a failure carries none); that of a run that
+worked stands in the `Success`. Each token is counted once.
+"""
+
+import uuid
+from collections.abc import Mapping
+
+import msgspec
 
 from agentrun.core.failure import Evidence
-from agentrun.core.outcome import Success
+from agentrun.core.model import Json
+from agentrun.core.outcome import SessionKnown, Success, TurnDone, Usage
+from agentrun.steps.agent import AgentSpec
+from agentrun.steps.agents import memory, prices, prompt, workspace
+from agentrun.steps.agents.contract import Ask, Dialect, Launch
+from agentrun.steps.agents.dialects import dialect_of
+from agentrun.steps.agents.memory import Conversation, Remembered
+from agentrun.steps.agents.running import Run, run_cli
+from agentrun.steps.agents.verdict import AgentConfigError, evidence_of, failure_of
 from agentrun.steps.kind import StepContext
+from agentrun.steps.process import NotStarted
 
 
-async def execute(_ctx: StepContext) -> Success | Evidence:
-    """Run the agent once."""
-    raise NotImplementedError
+async def execute(ctx: StepContext) -> Success | Evidence:
+    """Run the CLI once; twice when the session it should go on with is lost."""
+    try:
+        spec = spec_of(ctx.spec)
+        dialect = dialect_of(spec)
+        place = await workspace.enter(ctx, spec)
+        attempt = _Attempt(ctx, spec, dialect, place)
+        run = await attempt.run(memory.conversation(ctx, spec.session, dialect))
+        return await attempt.ended(run)
+    except (AgentConfigError, prompt.PromptError, workspace.WorkspaceError) as error:
+        return evidence_of(error)
+    except NotStarted as error:
+        return _not_started(error.evidence, dialect)
+
+
+def spec_of(written: Mapping[str, Json]) -> AgentSpec:
+    """Return the spec with its types. A rendered prompt file has become the prompt."""
+    known = dict(written)
+    if known.get("prompt") is not None:
+        known.pop("prompt_file", None)
+    try:
+        return msgspec.convert(known, AgentSpec, strict=False)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise AgentConfigError(f"agent: {error}") from error
+
+
+def _not_started(evidence: Evidence, dialect: Dialect) -> Evidence:
+    if evidence.exit_code != 127 or not dialect.install:
+        return evidence
+    text = f"{evidence.text}\ninstall it with `{dialect.install}`"
+    return msgspec.structs.replace(evidence, text=text)
+
+
+class _Attempt:
+    def __init__(
+        self, ctx: StepContext, spec: AgentSpec, dialect: Dialect, place: workspace.Workspace
+    ) -> None:
+        self._ctx, self._spec, self._dialect, self._place = ctx, spec, dialect, place
+        self._past = memory.recall(ctx.state_dir)
+        self._durable = ctx.session
+        self._session: str | None = None
+        above = f"{spec.system}\n\n" if spec.system and not dialect.system else ""
+        self._task = prompt.task(ctx, f"{above}{spec.prompt}", spec.files, place.cwd)
+
+    async def run(self, talk: Conversation) -> Run:
+        """Converse; begin again when the session turns out to be lost."""
+        run = await self._converse(talk)
+        if talk.resume is None or not self._is_lost(run):
+            return run
+        why = (run.answer.error or run.aside).strip().split("\n", 1)[0]
+        line = f"[agentrun] the session {talk.resume} is lost ({why}): beginning a fresh one\n"
+        self._ctx.log.write(line.encode())
+        fresh = "new" if talk.why == "next" else talk.why
+        return await self._converse(Conversation(fresh, lost=talk.resume))
+
+    def _is_lost(self, run: Run) -> bool:
+        if run.exit is None or (run.exit.exit_code == 0 and not run.answer.failed):
+            return False
+        words = f"{run.answer.error}\n{run.aside}"
+        gone = self._dialect.gone
+        return bool((gone and gone.search(words)) or memory.POISON.search(words))
+
+    async def _converse(self, talk: Conversation) -> Run:
+        launch = self._dialect.launch(self._ask(talk))
+        self._session = None
+        if launch.session is not None:
+            await self._session_known(launch.session, launch)
+        run = await run_cli(
+            self._ctx,
+            self._dialect,
+            launch,
+            self._place.cwd,
+            lambda session: self._session_known(session, launch),
+        )
+        self._account(run, launch)
+        return run
+
+    def _ask(self, talk: Conversation) -> Ask:
+        ctx, spec = self._ctx, self._spec
+        lost_words = memory.summary(self._past, self._dialect) if talk.lost else ""
+        ask = Ask(
+            spec=spec,
+            prompt=prompt.whole(
+                ctx, self._task, talk, lost_words=lost_words, undone=self._place.undone
+            ),
+            env=ctx.env,
+            scratch=ctx.state_dir,
+            new_session=str(uuid.uuid4()),
+            resume=talk.resume,
+            fork=talk.fork,
+            schema=prompt.schema_of(ctx.output),
+            counted=talk.counted,
+        )
+        context = spec.context_tokens or prices.context_tokens(ask.model)
+        prompt.check_size(ask.prompt, context, ask.model)
+        return ask
+
+    async def _session_known(self, session: str, launch: Launch) -> None:
+        if session == self._session:
+            return
+        self._session = session
+        self._remember(session, launch.counted)
+        if session != self._durable:
+            await self._ctx.note(SessionKnown(session))
+            self._durable = session
+
+    def _remember(self, session: str, counted: Usage | None) -> None:
+        ctx, name = self._ctx, self._dialect.name
+        so_far = (counted or Usage()) if self._dialect.cumulative else None
+        log = memory.log_path(ctx)
+        memory.remember(ctx.state_dir, Remembered(session, name, ctx.round, so_far, log))
+
+    def _account(self, run: Run, launch: Launch) -> None:
+        """Turn what the CLI told of its usage into what this run alone used."""
+        told = run.answer.usage
+        if told is None:
+            return
+        if self._dialect.cumulative and self._session is not None:
+            self._remember(self._session, told)
+        used = _less(told, launch.counted)
+        run.answer.usage = prices.priced(used, launch.model, self._dialect.name)
+
+    async def ended(self, run: Run) -> Success | Evidence:
+        """Return what the run means for the step."""
+        answer = run.answer
+        failure = failure_of(run, self._dialect.name, deny_fails=self._spec.deny_is_failure)
+        if failure is not None:
+            if answer.usage is not None and _counts(answer.usage):
+                await self._ctx.note(TurnDone(None, answer.usage))
+            return failure
+        extra: dict[str, Json] = {"denials": list(answer.denials)} if answer.denials else {}
+        extra |= await self._place.kept()
+        result = "" if answer.result is None else answer.result
+        return Success(result, 0, answer.usage, self._session, tuple(extra.items()))
+
+
+def _counts(usage: Usage) -> bool:
+    return bool(usage.input_tokens or usage.output_tokens or usage.usd)
+
+
+def _less(told: Usage, counted: Usage | None) -> Usage:
+    if counted is None:
+        return told
+    return msgspec.structs.replace(
+        told,
+        input_tokens=max(0, told.input_tokens - counted.input_tokens),
+        output_tokens=max(0, told.output_tokens - counted.output_tokens),
+    )

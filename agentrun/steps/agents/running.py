@@ -1,0 +1,100 @@
+"""Runs a CLI once and tells its session the moment it is known.
+
+Owns the process while it lives: when the session's name is printed, `on_session` is awaited while
+the CLI works on; when the CLI says that it only waits (`Answer.hopeless`), it is ended.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from agentrun.steps.agents.contract import Answer, Dialect, Launch
+from agentrun.steps.agents.reading import Reading
+from agentrun.steps.kind import StepContext
+from agentrun.steps.process import Exit, run_process
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How one run of a CLI ended. `exit` is None when it was ended as hopeless; `aside` is what it
+    printed beside its JSON, `printed` the end of everything.
+    """
+
+    exit: Exit | None
+    answer: Answer
+    aside: str
+    printed: str
+
+
+async def run_cli(
+    ctx: StepContext,
+    dialect: Dialect,
+    launch: Launch,
+    cwd: Path,
+    on_session: Callable[[str], Awaitable[None]],
+) -> Run:
+    """Run it to its end. Raises NotStarted; whatever else is raised, no process is left."""
+    reading = Reading(dialect, ctx.log)
+    process = asyncio.ensure_future(
+        run_process(
+            launch.command,
+            env=environment(ctx, launch.env),
+            cwd=cwd,
+            log=reading,
+            note=ctx.note,
+            stdin=launch.stdin,
+            on_stdout=reading.stdout,
+        )
+    )
+    try:
+        await _watch(process, reading, on_session)
+    finally:
+        await _end(process)
+    if reading.answer.hopeless and process.cancelled():
+        return Run(None, reading.answer, reading.aside, ctx.log.tail())
+    ended = process.result()
+    reading.end()
+    if reading.answer.session is not None:
+        await on_session(reading.answer.session)
+    return Run(ended, reading.answer, reading.aside, ctx.log.tail())
+
+
+async def _watch(
+    process: "asyncio.Task[Exit]", reading: Reading, on_session: Callable[[str], Awaitable[None]]
+) -> None:
+    """Wait for the end; return before it when waiting on is of no use."""
+    while not process.done():
+        news = asyncio.ensure_future(reading.told.wait())
+        try:
+            await asyncio.wait((process, news), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            news.cancel()
+        reading.told.clear()
+        if reading.answer.hopeless:
+            return
+        if reading.answer.session is not None:
+            await on_session(reading.answer.session)
+
+
+async def _end(process: "asyncio.Task[Exit]") -> None:
+    """Leave no process behind: cancelling ends it, and cancelling again makes it hurry."""
+    while not process.done():
+        process.cancel()
+        try:
+            await asyncio.wait((process,))
+        except asyncio.CancelledError:
+            continue
+
+
+def environment(ctx: StepContext, changes: Mapping[str, str | None]) -> dict[str, str]:
+    """Return the environment; what the workflow or the step sets stands over a CLI's needs."""
+    env = dict(ctx.env)
+    for name, value in changes.items():
+        if name in ctx.own_env:
+            continue
+        if value is None:
+            env.pop(name, None)
+        else:
+            env[name] = value
+    return env

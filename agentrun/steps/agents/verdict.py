@@ -1,0 +1,72 @@
+"""What the end of a CLI's run means: nothing against it, or evidence of a failure.
+
+A CLI's own report stands over its exit code: `is_error` beside exit 0 is a failure. What it tells
+in structure (status, headers) goes into the evidence; its raw output only when it told nothing.
+"""
+
+from agentrun.core.failure import Evidence
+from agentrun.steps.agents.contract import Answer
+from agentrun.steps.agents.running import Run
+
+MAX_TEXT_CHARS = 16 * 1024
+_SEEN_CHARS = 2000
+
+
+class AgentConfigError(ValueError):
+    """The step can't be performed as it is written."""
+
+
+def evidence_of(error: Exception) -> Evidence:
+    """Return an error of our own as evidence: its class says what kind it is."""
+    names = tuple(base.__name__ for base in type(error).__mro__[:-1])
+    return Evidence("llm", str(error), exception=names[0], mro=names)
+
+
+def failure_of(run: Run, name: str, *, deny_fails: bool) -> Evidence | None:
+    """Return why the run is no success, None when it is one."""
+    answer, ended = run.answer, run.exit
+    if ended is None:
+        text = f"{name} waits by itself instead of failing: {answer.hopeless}"
+        mro = ("ConnectionError", "OSError")
+        return Evidence("llm", text, name, exception="ConnectionError", mro=mro)
+    if ended.exit_code == 0 and not answer.failed:
+        return _false_success(run, name, deny_fails=deny_fails)
+    if answer.failed and ended.signal is None:
+        return _reported(run, name, ended.exit_code)
+    text = "\n".join(words for words in (answer.error, run.aside) if words)
+    return Evidence(
+        channel="subprocess",
+        text=text[-MAX_TEXT_CHARS:],
+        command=name,
+        exit_code=ended.exit_code,
+        signal=ended.signal,
+    )
+
+
+def _reported(run: Run, name: str, exit_code: int | None) -> Evidence:
+    answer = run.answer
+    text = answer.error or run.aside or f"{name} reported a failure without a reason"
+    return Evidence(
+        channel="llm",
+        text=text[:MAX_TEXT_CHARS],
+        command=name,
+        exit_code=exit_code,
+        status=answer.status,
+        headers=answer.headers,
+    )
+
+
+def _false_success(run: Run, name: str, *, deny_fails: bool) -> Evidence | None:
+    """Return why exit 0 is none: no answer that can be read, or a tool that was denied."""
+    answer: Answer = run.answer
+    if not answer.complete:
+        seen = run.printed[-_SEEN_CHARS:].strip() or "nothing"
+        text = f"{name} ended with exit 0 and no answer that can be read; it printed: {seen}"
+        mro = ("JSONDecodeError", "ValueError")
+        return Evidence("llm", text, name, 0, exception="JSONDecodeError", mro=mro)
+    if answer.denials and deny_fails:
+        tools = ", ".join(dict.fromkeys(answer.denials))
+        text = f"permission denied: {name} was not permitted to use {tools}"
+        mro = ("PermissionError", "OSError")
+        return Evidence("llm", text, name, 0, exception="PermissionError", mro=mro)
+    return None

@@ -1,0 +1,155 @@
+"""Where a coding agent works: in the step's folder, or in a git worktree of its own.
+
+A worktree lies in the step's state folder, so steps, items and tasks never collide; it is detached
+at the commit that was checked out when it was made. What the agent changed, committed or not, is
+the difference from that commit: it becomes the step's `.patch` (text for `git apply`), stands in
+the checkpoint and is applied to nothing by itself. Ignored files are not part of it.
+
+`on_retry: reset` puts the worktree back before a retry of a failed attempt; a person can look at
+what the failed one left until then. Interrupted work is never undone. The worktree stays until the
+state folder goes, so that rounds and checks find it; `forget` removes it with git's record of it.
+"""
+
+import asyncio
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from agentrun.core.model import Json
+from agentrun.steps.agent import AgentSpec
+from agentrun.steps.kind import StepContext
+
+FOLDER = "worktree"
+BASE_FILE = "worktree.base"
+GIT_TIMEOUT_S = 300.0
+MAX_PATCH_BYTES = 32 * 1024 * 1024
+
+
+class WorkspaceError(Exception):
+    """A worktree can't be made or read."""
+
+
+class WorkspaceConfigError(WorkspaceError):
+    """There is no repository to make a worktree of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """The folder to work in. `tree` is the worktree's top, None when it is the step's own folder;
+    `base` the commit it began at. `undone` says that earlier changes were rolled back.
+    """
+
+    cwd: Path
+    tree: Path | None = None
+    base: str = ""
+    undone: bool = False
+
+    async def kept(self) -> dict[str, Json]:
+        """Return what is kept of the work beside the answer."""
+        if self.tree is None:
+            return {}
+        patch = await asyncio.to_thread(_patch, self.tree, self.base)
+        return {"patch": patch, "worktree": str(self.tree)}
+
+
+async def enter(ctx: StepContext, spec: AgentSpec) -> Workspace:
+    """Return where the attempt works, made and reset as the step says."""
+    if spec.workspace == "here":
+        return Workspace(ctx.cwd)
+    return await asyncio.to_thread(_enter, ctx, spec)
+
+
+def _enter(ctx: StepContext, spec: AgentSpec) -> Workspace:
+    tree, base_file = ctx.state_dir / FOLDER, ctx.state_dir / BASE_FILE
+    below = (_repo_git(ctx, "rev-parse", "--show-prefix")).strip()
+    undone = False
+    if not _usable(tree, base_file):
+        _add(ctx, tree, base_file)
+    elif spec.on_retry == "reset" and ctx.last_failure is not None:
+        _reset(tree, base_file.read_text("utf-8").strip())
+        undone = True
+    cwd = tree / below
+    cwd.mkdir(parents=True, exist_ok=True)
+    return Workspace(cwd, tree, base_file.read_text("utf-8").strip(), undone)
+
+
+def _repo_git(ctx: StepContext, *arguments: str) -> str:
+    try:
+        return _git(ctx.cwd, *arguments)
+    except WorkspaceError as error:
+        raise WorkspaceConfigError(
+            f"`workspace: worktree` needs a git repository with a commit in {ctx.cwd}: {error}"
+        ) from error
+
+
+def _usable(tree: Path, base_file: Path) -> bool:
+    if not base_file.exists() or not (tree / ".git").exists():
+        return False
+    try:
+        top = _git(tree, "rev-parse", "--show-toplevel")
+    except WorkspaceError:
+        return False
+    return Path(top.strip()).resolve() == tree.resolve()
+
+
+def _add(ctx: StepContext, tree: Path, base_file: Path) -> None:
+    """Make the worktree; what an interrupted making left is replaced."""
+    base = (_repo_git(ctx, "rev-parse", "--verify", "HEAD^{commit}")).strip()
+    _git(ctx.cwd, "worktree", "add", "--force", "--force", "--detach", str(tree), base)
+    base_file.write_text(base + "\n", "utf-8")
+
+
+def _reset(tree: Path, base: str) -> None:
+    _git(tree, "checkout", "--quiet", "--force", "--detach", base)
+    _git(tree, "reset", "--quiet", "--hard", base)
+    _git(tree, "clean", "--quiet", "-ffdx")
+
+
+def _patch(tree: Path, base: str) -> str:
+    """Return the difference from the beginning, new files included, by an index of our own."""
+    with tempfile.TemporaryDirectory(prefix="agentrun-") as folder:
+        env = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
+        _git(tree, "read-tree", base, env=env)
+        _git(tree, "add", "--all", env=env)
+        patch = _git(tree, "diff", "--cached", "--binary", "--no-color", base, env=env)
+    if len(patch) > MAX_PATCH_BYTES:
+        raise WorkspaceError(
+            f"the agent's change is {len(patch):,} characters, more than the {MAX_PATCH_BYTES:,}"
+            f" that are kept; it is in {tree}: ignore generated files in .gitignore"
+        )
+    return patch
+
+
+def forget(state_dir: Path) -> None:
+    """Remove the worktree of a step and git's record of it; the step must be over."""
+    tree = state_dir / FOLDER
+    if (tree / ".git").is_file():
+        _git(tree, "worktree", "remove", "--force", str(tree))
+
+
+def _git(folder: Path, *arguments: str, env: Mapping[str, str] | None = None) -> str:
+    command = ("git", "-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
+    try:
+        done = subprocess.run(
+            (*command, *arguments),
+            cwd=folder,
+            env=_plain_environment() | dict(env or {}),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=GIT_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise WorkspaceError(f"git {arguments[0]}: {error}") from error
+    if done.returncode:
+        words = done.stderr.decode("utf-8", "replace").strip()
+        raise WorkspaceError(f"git {' '.join(arguments[:2])}: {words}")
+    return done.stdout.decode("utf-8", "surrogateescape")
+
+
+def _plain_environment() -> dict[str, str]:
+    """Return our environment without what would point git at another repository."""
+    return {k: v for k, v in os.environ.items() if not k.startswith("GIT_")} | {"LC_ALL": "C"}
