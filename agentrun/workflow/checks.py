@@ -47,7 +47,9 @@ def check_steps(
     check_spot(Spot(("env",), data.get("env"), frozenset({"inputs", "task"})), world, findings)
     unused = [name for name in world.inputs if name not in world.used_inputs]
     for name in unused if drafts and not findings.has_errors() else ():
-        findings.add(("inputs", name), f"the input `{name}` is never used", of_key=True, severity="warning")
+        findings.add(
+            ("inputs", name), f"the input `{name}` is never used", of_key=True, severity="warning"
+        )
     return needs
 
 
@@ -82,7 +84,9 @@ def _check_graph(
             listed = isinstance(draft.raw["needs"], list)
             at: Path = (*draft.path, "needs", index) if listed else (*draft.path, "needs")
             if each not in places:
-                findings.add(at, f"there is no step `{each}` to wait for", did_you_mean(each, places))
+                findings.add(
+                    at, f"there is no step `{each}` to wait for", did_you_mean(each, places)
+                )
             elif each == draft.id:
                 findings.add(at, f"step `{each}` waits for itself")
                 return None
@@ -91,7 +95,9 @@ def _check_graph(
         at_step = next(name for name in cycle if _explicit_needs(places[name]) is not None)
         trail = " → ".join(cycle)
         hint = "each waits for the next; a step without `needs` waits for all steps above it"
-        findings.add((*places[at_step].path, "needs"), f"the steps wait for each other: {trail}", hint)
+        findings.add(
+            (*places[at_step].path, "needs"), f"the steps wait for each other: {trail}", hint
+        )
         return None
     return Ancestors(needs, ordered)
 
@@ -103,9 +109,13 @@ def _check_pairs(draft: StepDraft, findings: Findings) -> None:
         return
     for key, other in (("as", "for_each"), ("max_parallel", "for_each"), ("max_rounds", "until")):
         if key in raw and raw.get(other) is None:
-            findings.add((*draft.path, key), f"`{key}` means nothing without `{other}`", of_key=True)
+            findings.add(
+                (*draft.path, key), f"`{key}` means nothing without `{other}`", of_key=True
+            )
     if model.until is not None and isinstance(raw.get("until"), bool):
-        findings.add((*draft.path, "until"), "`until` must be an expression", "until: output == 'done'")
+        findings.add(
+            (*draft.path, "until"), "`until` must be an expression", "until: output == 'done'"
+        )
     if model.retry is not None and model.retry.delay > model.retry.max_delay:
         path = (*draft.path, "retry")
         findings.warn(path, "`delay` is longer than `max_delay`, so every wait is `max_delay`")
@@ -191,7 +201,11 @@ def _check_session(draft: StepDraft, world: World, findings: Findings) -> None:
         hint = did_you_mean(str(session), ["continue", "fresh", *world.kinds])
         findings.add(at, f"there is no step `{session}` whose session could go on", hint)
     elif world.ancestors is not None and not world.ancestors.has(draft.id, str(session)):
-        findings.add(at, f"step `{draft.id}` does not wait for `{session}`", f"add `{session}` to its `needs`")
+        findings.add(
+            at,
+            f"step `{draft.id}` does not wait for `{session}`",
+            f"add `{session}` to its `needs`",
+        )
 
 
 def check_inputs(inputs: dict[str, Input], findings: Findings) -> dict[str, Input]:
@@ -203,7 +217,11 @@ def check_inputs(inputs: dict[str, Input], findings: Findings) -> dict[str, Inpu
         for index, choice in enumerate(each.enum):
             if message := misfit(Input(type=each.type), choice):
                 findings.add((*path, "enum", index), f"a choice of `{name}` {message}")
-        if not each.required and each.default is not None and (message := misfit(each, each.default)):
+        if (
+            not each.required
+            and each.default is not None
+            and (message := misfit(each, each.default))
+        ):
             findings.add((*path, "default"), f"the default of `{name}` {message}")
     return inputs
 
@@ -224,4 +242,8 @@ def check_subworkflow_inputs(draft: StepDraft, sub: Workflow, findings: Findings
     missing = [n for n, each in sub.inputs.items() if each.required and n not in given]
     if missing:
         names = ", ".join(f"`{each}`" for each in missing)
-        findings.add((*draft.path, "workflow"), f"`{sub.name}` needs the input {names}", "give it under `with`")
+        findings.add(
+            (*draft.path, "workflow"),
+            f"`{sub.name}` needs the input {names}",
+            "give it under `with`",
+        )

@@ -54,7 +54,9 @@ def compile_expression(
     except TemplateSyntaxError as error:
         raise _syntax_error(source, error) from None
     except (RecursionError, MemoryError, SyntaxError, TypeError, ValueError) as error:
-        raise ExpressionError(f"`${{{{ {source[:60]} }}}}` can't be compiled: {error}", source) from None
+        raise ExpressionError(
+            f"`${{{{ {source[:60]} }}}}` can't be compiled: {error}", source
+        ) from None
     return tuple(_references(tree)), lambda scope: _value(source, run, scope)
 
 
@@ -161,7 +163,12 @@ def as_json(source: str, value: Any, depth: int = 0) -> Json:
     if isinstance(value, Mapping):
         return value
     if callable(value):
-        raise ExpressionError(f"`${{{{ {source} }}}}` is a function, not a value", source, "call it with ()")
+        raise ExpressionError(
+            f"`${{{{ {source} }}}}` is a function, not a value", source, "call it with ()"
+        )
     if hasattr(value, "__iter__"):
-        return [as_json(source, each, depth + 1) for _, each in zip(range(MAX_ITEMS), value, strict=False)]
+        return [
+            as_json(source, each, depth + 1)
+            for _, each in zip(range(MAX_ITEMS), value, strict=False)
+        ]
     raise ExpressionError(f"`${{{{ {source} }}}}` is a {type(value).__name__}, not JSON", source)

@@ -22,7 +22,7 @@ def env(values: Mapping[str, Any], path: Path, findings: Findings) -> dict[str, 
     found = {}
     for key, value in values.items():
         raw = findings.source.node((*path, key)).raw
-        found[key] = value if isinstance(value, str) else str(raw if raw else value)
+        found[key] = value if isinstance(value, str) else str(raw or value)
     return found
 
 

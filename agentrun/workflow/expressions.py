@@ -39,8 +39,10 @@ __all__ = [
 FUNCTIONS = frozenset({"always", "failed", "succeeded"})
 """Names that the runner may pass as functions; the static check allows them."""
 
-_DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*|\[\d{1,9}\]|\['[^'\\]*'\]|\[\"[^\"\\]*\"\])*", re.A)
-_PART = re.compile(r"[A-Za-z_]\w*|\[\d+\]|\['[^']*'\]|\[\"[^\"]*\"\]", re.A)
+_DOTTED = re.compile(
+    r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*|\[\d{1,9}\]|\['[^'\\]*'\]|\[\"[^\"\\]*\"\])*", re.ASCII
+)
+_PART = re.compile(r"[A-Za-z_]\w*|\[\d+\]|\['[^']*'\]|\[\"[^\"]*\"\]", re.ASCII)
 _WORDS = frozenset({"true", "false", "none", "True", "False", "None", "not"})
 
 Part = str | int
@@ -98,7 +100,9 @@ def _render_text(text: str, scope: Mapping[str, Any]) -> Json:
         at = span.end
         size += len(part)
         if size > MAX_TEXT_BYTES:
-            raise ExpressionError(f"the text made by `{span.source}` is larger than 64 MiB", span.source)
+            raise ExpressionError(
+                f"the text made by `{span.source}` is larger than 64 MiB", span.source
+            )
     return "".join([*parts, text[at:]])
 
 
@@ -125,7 +129,9 @@ def unwrapped(expression: str) -> str:
         return source
     if "${{" in text:
         raise ExpressionError(
-            f"`{text}` mixes `${{{{ }}}}` with text", text, "put the whole condition inside `${{ }}`"
+            f"`{text}` mixes `${{{{ }}}}` with text",
+            text,
+            "put the whole condition inside `${{ }}`",
         )
     return text
 
@@ -211,7 +217,9 @@ def _missing(source: str, path: tuple[Part, ...], depth: int, holder: Any) -> Ex
         near = closest(str(part), names)
         known = ", ".join(sorted(names)[:8]) or "nothing"
         hint = f"did you mean `{near}`?" if near else f"it has: {known}"
-        return ExpressionError(f"`{whole}` has no `{part}`, asked for by `${{{{ {source} }}}}`", source, hint)
+        return ExpressionError(
+            f"`{whole}` has no `{part}`, asked for by `${{{{ {source} }}}}`", source, hint
+        )
     if isinstance(holder, list | tuple):
         hint = f"it is a list of {len(holder)}; write `{whole}[0]` for the first"
         return ExpressionError(f"`{whole}` has no `{part}`", source, hint)

@@ -65,7 +65,9 @@ class Findings:
                 self.seen.add(path)
                 line_text = self.source.line_text(node.line)
                 place = (self.source.file, node.line, node.column, line_text)
-                self.problems = [p for p in self.problems if (p.file, p.line, p.column, p.source_line) != place]
+                self.problems = [
+                    p for p in self.problems if (p.file, p.line, p.column, p.source_line) != place
+                ]
                 self.problems.append(Problem(*place, node.surprise, hint))
 
     def add_pydantic(
@@ -134,7 +136,10 @@ def worded(error: Mapping[str, Any], path: Path) -> tuple[str, str]:
         case "literal_error":
             expected = context["expected"].replace("'", "`").replace(" or ", ", ")
             near = did_you_mean(str(value), [each.strip("` ") for each in expected.split(",")])
-            return f"`{key}` must be one of {expected}, not `{value}`", near if "mean" in near else ""
+            return (
+                f"`{key}` must be one of {expected}, not `{value}`",
+                near if "mean" in near else "",
+            )
         case "too_short" | "string_too_short":
             return f"`{key}` is empty", ""
         case "greater_than_equal":

@@ -92,7 +92,9 @@ def _gather(
         given = dict(inside)
         places: dict[str, Path] = {key: (*inner, key) for key in inside}
         for key in kind.beside & given.keys():
-            findings.add(places[key], f"`{key}` stands beside `{kind.name}`, on the step", of_key=True)
+            findings.add(
+                places[key], f"`{key}` stands beside `{kind.name}`, on the step", of_key=True
+            )
     elif kind.scalar is not None:
         key = kind.scalar.rstrip("_")
         given, places = {key: inside}, {key: inner}
@@ -103,7 +105,9 @@ def _gather(
         given, places = {}, {}
     for key in (kind.beside | kind.either) & holder.keys():
         if key in given and isinstance(inside, dict):
-            findings.add((*path, key), f"`{key}` stands inside `{kind.name}` and beside it", of_key=True)
+            findings.add(
+                (*path, key), f"`{key}` stands inside `{kind.name}` and beside it", of_key=True
+            )
         given[key], places[key] = holder[key], (*path, key)
     return given, places
 
@@ -139,7 +143,9 @@ def _add_error(
     """Say what is wrong with a field; of a union's many complaints the one that went deepest."""
     details = sorted(error.errors(include_url=False), key=lambda each: -len(each["loc"]))
     shown = details if len({each["loc"] for each in details}) == len(details) else details[:1]
-    union = len(details) > 1 and any(isinstance(p, str) for each in details for p in each["loc"][:1])
+    union = len(details) > 1 and any(
+        isinstance(p, str) for each in details for p in each["loc"][:1]
+    )
     for each in shown[:1] if union else shown:
         loc = tuple(part for part in each["loc"] if _is_data(part, findings, path))
         at = (*path, *loc)
@@ -154,14 +160,20 @@ def _add_error(
             if isinstance(node.value, str):
                 message = f"`{key}` can't be `{node.value[:60]}`"
             hint = _union_hint(details)
-        findings.add(at, message if key != kind.scalar else message.replace(f"`{key}`", f"`{kind.name}`"), hint)
+        findings.add(
+            at,
+            message if key != kind.scalar else message.replace(f"`{key}`", f"`{kind.name}`"),
+            hint,
+        )
 
 
 def _union_hint(details: list[Any]) -> str:
     literal = next((each for each in details if each["type"] == "literal_error"), None)
     if literal is None:
         return ""
-    names = [each.strip("' ") for each in literal["ctx"]["expected"].replace(" or ", ",").split(",")]
+    names = [
+        each.strip("' ") for each in literal["ctx"]["expected"].replace(" or ", ",").split(",")
+    ]
     near = closest(str(literal["input"]), names)
     return f"did you mean `{near}`?" if near else f"one of {', '.join(names)}"
 

@@ -55,7 +55,12 @@ def _warn_of_secret_env(env: Any, path: Path, findings: Findings) -> None:
     if not isinstance(env, dict):
         return
     for key, value in env.items():
-        if isinstance(value, str) and len(value) >= 8 and "${{" not in value and _SECRET_NAME.search(key):
+        if (
+            isinstance(value, str)
+            and len(value) >= 8
+            and "${{" not in value
+            and _SECRET_NAME.search(key)
+        ):
             hint = f"list `{key}` under `secrets` and set it in the environment"
             findings.warn((*path, key), f"`{key}` looks like a secret in plain text", hint)
 
@@ -76,7 +81,9 @@ def _warn_of_unreachable(draft: StepDraft, findings: Findings) -> None:
     if condition is not None and plain in ("false", "0", "none"):
         findings.warn((*draft.path, "if"), f"step `{draft.id}` is never run")
     if draft.raw.get("for_each") == []:
-        findings.warn((*draft.path, "for_each"), f"step `{draft.id}` is never run: the list is empty")
+        findings.warn(
+            (*draft.path, "for_each"), f"step `{draft.id}` is never run: the list is empty"
+        )
 
 
 def _warn_of_missing_files(draft: StepDraft, folder: FilePath, findings: Findings) -> None:
@@ -94,7 +101,9 @@ def _warn_of_missing_files(draft: StepDraft, folder: FilePath, findings: Finding
     else:
         return
     if name and "${{" not in name and not _is_file(folder / name):
-        findings.warn(at, f"there is no file `{name}`", "it is found from the workflow file's folder")
+        findings.warn(
+            at, f"there is no file `{name}`", "it is found from the workflow file's folder"
+        )
 
 
 def _is_file(path: FilePath) -> bool:

@@ -20,9 +20,7 @@ def load_file(path: Path) -> Workflow:
     return load_text(read_bytes(path), path)
 
 
-def load_text(
-    text: bytes | str, path: Path, sources: Mapping[str, str] | None = None
-) -> Workflow:
+def load_text(text: bytes | str, path: Path, sources: Mapping[str, str] | None = None) -> Workflow:
     """Return the workflow of a text that stands, or stood, at `path`.
 
     With `sources` (`Workflow.sources` of an earlier load) sub-workflows come from these texts, as

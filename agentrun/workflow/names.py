@@ -93,7 +93,7 @@ def _check_expression(
     try:
         found = references_of(source)
     except ExpressionError as error:
-        findings.add(path, error.message, error.hint, within=source.split("\n")[0])
+        findings.add(path, error.message, error.hint, within=source.split("\n", maxsplit=1)[0])
         return
     for reference in found:
         message, hint = _complaint(reference, spot, world)

@@ -77,7 +77,9 @@ def _field(value: Any, path: Path, findings: Findings) -> Json:
     if isinstance(value, list) and len(value) == 1:
         return {"type": "array", "items": _field(value[0], (*path, 0), findings)}
     if isinstance(value, list):
-        findings.add(path, "a list of several types is not a type", f"did you mean {{enum: {value}}}?")
+        findings.add(
+            path, "a list of several types is not a type", f"did you mean {{enum: {value}}}?"
+        )
         return {}
     if isinstance(value, dict) and value:
         if "enum" in value and not (isinstance(value["enum"], list) and value["enum"]):

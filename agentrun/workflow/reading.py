@@ -75,7 +75,9 @@ def read_workflow(
     findings.problems += problems
     if not isinstance(source.data, dict):
         what = type_name(source.data)
-        findings.add((), f"a workflow is a mapping, not {what}", "it starts with `name:` or `steps:`")
+        findings.add(
+            (), f"a workflow is a mapping, not {what}", "it starts with `name:` or `steps:`"
+        )
         return None, findings.problems
     workflow = _assemble(source.data, path, findings, reader, hashlib.sha256(data).hexdigest())
     findings.add_surprises()
@@ -151,10 +153,14 @@ def _top(data: dict[str, Any], findings: Findings) -> WorkflowModel | None:
         for each in [e for e in errors if e["type"] == "extra_forbidden" and len(e["loc"]) == 1]:
             key = str(each["loc"][0])
             foreign = TOP_KEYS_ELSEWHERE.get(key)
-            if not foreign and (key in COMMON_KEYS or is_kind_key(key) or key in STEP_KEYS_ELSEWHERE):
+            if not foreign and (
+                key in COMMON_KEYS or is_kind_key(key) or key in STEP_KEYS_ELSEWHERE
+            ):
                 errors.remove(each)
                 message = f"unknown key `{key}`"
-                findings.add((key,), message, "keys of a step stand under `steps: - id: ...`", of_key=True)
+                findings.add(
+                    (key,), message, "keys of a step stand under `steps: - id: ...`", of_key=True
+                )
         findings.add_pydantic((), errors, known, TOP_KEYS_ELSEWHERE)
         return None
 
@@ -185,7 +191,11 @@ def _subworkflows(
         written = str(way.spec["path"])
         at = (*draft.path, "workflow")
         if "${{" in written:
-            findings.add(at, "the path of a sub-workflow can't be an expression", "it is read before anything runs")
+            findings.add(
+                at,
+                "the path of a sub-workflow can't be an expression",
+                "it is read before anything runs",
+            )
             continue
         sub = found.get(written) or _load_sub(written, path, at, findings, reader)
         if sub is not None:
@@ -202,7 +212,9 @@ def _load_sub(
     chain = (*reader.chain, reader.key(path))
     if key in chain:
         trail = " → ".join((*chain[chain.index(key) :], key))
-        findings.add(at, f"the workflow leads back to itself: {trail}", "use `until` or `for_each` to repeat")
+        findings.add(
+            at, f"the workflow leads back to itself: {trail}", "use `until` or `for_each` to repeat"
+        )
         return None
     if len(chain) > MAX_NESTING or len(reader.texts) >= MAX_FILES:
         findings.add(at, f"sub-workflows are nested deeper than {MAX_NESTING}, or are too many")
@@ -210,7 +222,9 @@ def _load_sub(
     if key not in reader.loaded:
         data = reader.bytes_of(target)
         if isinstance(data, str):
-            findings.add(at, f"`{written}` can't be read: {data}", "it is found from this file's folder")
+            findings.add(
+                at, f"`{written}` can't be read: {data}", "it is found from this file's folder"
+            )
             return None
         below = replace(reader, chain=chain)
         reader.loaded[key] = read_workflow(data, target, str(target), below)

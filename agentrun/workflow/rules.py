@@ -54,13 +54,17 @@ def read_rules(
 def _read_rule(entry: Any, path: Path, findings: Findings) -> ErrorRule | None:
     if not isinstance(entry, dict):
         what = type_name(entry)
-        findings.add(path, f"a rule must be a mapping, not {what}", "{match: {kind: ...}, then: retry}")
+        findings.add(
+            path, f"a rule must be a mapping, not {what}", "{match: {kind: ...}, then: retry}"
+        )
         return None
     action = _action(entry, path, findings)
     matcher = entry.get("match", {})
     if not isinstance(matcher, dict):
         what = type_name(matcher)
-        findings.add((*path, "match"), f"`match` must be a mapping, not {what}", "{kind: rate_limit}")
+        findings.add(
+            (*path, "match"), f"`match` must be a mapping, not {what}", "{kind: rate_limit}"
+        )
         return None
     try:
         model = MatchModel.model_validate(matcher)

@@ -52,7 +52,9 @@ class Missing(StrictUndefined):
         if isinstance(obj, Mapping):
             near = closest(str(name), [str(key) for key in obj])
             known = ", ".join(sorted(str(key) for key in obj)[:8]) or "nothing"
-            return f"there is no `{name}`: " + (f"did you mean `{near}`?" if near else f"it has {known}")
+            return f"there is no `{name}`: " + (
+                f"did you mean `{near}`?" if near else f"it has {known}"
+            )
         if obj is None:
             return f"null has no `{name}`"
         if isinstance(obj, str | int | float | list):

@@ -179,9 +179,9 @@ class InputModel(Border):
     ] = "string"
     description: Annotated[Text, Field(description="what it is for")] = ""
     default: Annotated[Any, Field(description="its value when none is given")] = None
-    enum: Annotated[
-        list[Any], Field(description="the values to choose from", min_length=1)
-    ] | None = None
+    enum: (
+        Annotated[list[Any], Field(description="the values to choose from", min_length=1)] | None
+    ) = None
 
 
 class LimitModel(Border):
@@ -212,7 +212,9 @@ class BudgetModel(Border):
 class DebuggerModel(Border):
     """`debugger:` what may be done about a failure that retries did not cure."""
 
-    agent: Annotated[Any, Field(description="the agent that is asked, as in an `agent` step")] = None
+    agent: Annotated[Any, Field(description="the agent that is asked, as in an `agent` step")] = (
+        None
+    )
     autofix: Annotated[
         Literal["off", "suggest", "safe", "full"], Field(description="what may be applied")
     ] = "safe"
@@ -233,7 +235,8 @@ class WorkflowModel(Border):
     """A workflow file."""
 
     name: Annotated[
-        PlainText | None, Field(min_length=1, max_length=100, description="default: the file's stem")
+        PlainText | None,
+        Field(min_length=1, max_length=100, description="default: the file's stem"),
     ] = None
     description: Annotated[Text, Field(description="what it is for")] = ""
     inputs: Annotated[

@@ -41,7 +41,9 @@ def _identifier(value: object) -> str:
         why = "in an expression a hyphen would subtract"
     elif len(text) > MAX_ID_LENGTH:
         why, fixed = f"at most {MAX_ID_LENGTH} characters", ""
-    raise ValueError(f"`{text[:60]}` is not a name: {why}" + (f"; write `{fixed}`" if fixed else ""))
+    raise ValueError(
+        f"`{text[:60]}` is not a name: {why}" + (f"; write `{fixed}`" if fixed else "")
+    )
 
 
 def _as_name(value: object) -> str:
@@ -63,7 +65,9 @@ def _env_name(value: object) -> str:
 def _secret_name(value: object) -> str:
     name = _text(value)
     if not _IDENTIFIER.fullmatch(name) or len(name) > MAX_ID_LENGTH:
-        raise ValueError("a secret is named by its environment variable, such as API_KEY, never by value")
+        raise ValueError(
+            "a secret is named by its environment variable, such as API_KEY, never by value"
+        )
     return name
 
 
@@ -104,7 +108,9 @@ def _one_or_many(value: object) -> object:
 def _retry_on(value: object) -> str:
     known = (*CATEGORIES, *KINDS, ANY)
     if value not in known:
-        raise ValueError(f"`{value}` is no kind or category of failure; {did_you_mean(str(value), known)}")
+        raise ValueError(
+            f"`{value}` is no kind or category of failure; {did_you_mean(str(value), known)}"
+        )
     return str(value)
 
 

@@ -62,7 +62,9 @@ def render_shell(command: str, scope: Mapping[str, Any]) -> tuple[str, dict[str,
         parts.append(spelling.replace("V", names[source]))
     if sum(map(len, env.values())) > MAX_TOTAL_BYTES:
         largest = max(names, key=lambda each: len(env[names[each]]))
-        raise ValueTooLarge("the values of the command are larger than 1 MiB together", largest, _STDIN)
+        raise ValueTooLarge(
+            "the values of the command are larger than 1 MiB together", largest, _STDIN
+        )
     return "".join(parts), env
 
 
@@ -73,7 +75,9 @@ def _checked(name: str, value: Any, source: str) -> str:
     text = text_of(value)
     shown = f"`${{{{ {source} }}}}`"
     if "\0" in text:
-        raise ValueTooLarge(f"{shown} holds a NUL byte, which no command can be given", source, _STDIN)
+        raise ValueTooLarge(
+            f"{shown} holds a NUL byte, which no command can be given", source, _STDIN
+        )
     try:
         size = len(text.encode("utf-8", "surrogateescape"))
     except UnicodeEncodeError:
@@ -100,7 +104,9 @@ def _compiled(command: str) -> _Compiled:
     for span in found:
         if span.start not in placed and span.start not in problems:
             message = "the quoting around it can't be followed"
-            problems[span.start] = _problem(command, span, message, "put it in a variable under `env`")
+            problems[span.start] = _problem(
+                command, span, message, "put it in a variable under `env`"
+            )
     if problems:
         return _Compiled(tuple(problems[at] for at in sorted(problems)))
     parts: list[str | tuple[str, str]] = []
@@ -116,5 +122,5 @@ def _compiled(command: str) -> _Compiled:
 
 
 def _problem(command: str, span: Span, message: str, hint: str) -> ExpressionError:
-    shown = command[span.start : span.end].split("\n")[0]
+    shown = command[span.start : span.end].split("\n", maxsplit=1)[0]
     return ExpressionError(f"{shown} can't stand here: {message}", shown, hint, span.start)

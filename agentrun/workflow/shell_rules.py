@@ -16,7 +16,9 @@ _PROGRAM_OPTION: dict[str, re.Pattern[str]] = {
     **dict.fromkeys(("perl", "ruby"), re.compile(r"-[a-zA-Z]*[eE]")),
     **dict.fromkeys(("node", "bun", "deno"), re.compile(r"-[ep]|-pe|--eval|--print|eval")),
     **dict.fromkeys(("php",), re.compile(r"-[rRBE]|--run")),
-    **dict.fromkeys(("lua", "luajit", "R", "Rscript", "osascript", "julia", "raku"), re.compile(r"-[eE]|--eval")),
+    **dict.fromkeys(
+        ("lua", "luajit", "R", "Rscript", "osascript", "julia", "raku"), re.compile(r"-[eE]|--eval")
+    ),
     **dict.fromkeys(("pwsh", "powershell"), re.compile(r"(?i)-c(ommand)?")),
     **dict.fromkeys(("psql",), re.compile(r"-c|--command")),
     **dict.fromkeys(("mysql", "mariadb"), re.compile(r"-e|--execute")),
@@ -27,7 +29,9 @@ _PROGRAM_OPTION: dict[str, re.Pattern[str]] = {
     **dict.fromkeys(("sed", "gsed"), re.compile(r"-[a-zA-Z]*e|--expression")),
 }
 _PROGRAM_FIRST: dict[str, dict[str, int]] = {
-    **dict.fromkeys(("awk", "gawk", "mawk", "nawk"), {"-F": 1, "-v": 1, "--assign": 1, "--field-separator": 1}),
+    **dict.fromkeys(
+        ("awk", "gawk", "mawk", "nawk"), {"-F": 1, "-v": 1, "--assign": 1, "--field-separator": 1}
+    ),
     **dict.fromkeys(("sed", "gsed"), {"-l": 1}),
     **dict.fromkeys(
         ("jq", "gojq", "jaq"),
@@ -42,9 +46,23 @@ _OPTIONS_WITH_ARGUMENT = frozenset({
     "-o", "+o", "-O", "+O", "--rcfile", "--init-file", "-W", "-X", "-I", "-r", "-d", "-l", "-C",
     "--require", "--import",
 })  # fmt: skip
-_READS_PROGRAM = frozenset(_PROGRAM_OPTION) - {"sed", "gsed", "env", "su", "script", "flock", "vim", "vi", "nvim"}
-_EVALUATES = frozenset({"eval", "source", ".", "let", "alias", "watch", "at", "parallel", "tmux", "screen"})
-_NAMES_ONLY = frozenset({"unset", "read", "mapfile", "readarray", "getopts", "complete", "compgen", "bind", "enable"})
+_READS_PROGRAM = frozenset(_PROGRAM_OPTION) - {
+    "sed",
+    "gsed",
+    "env",
+    "su",
+    "script",
+    "flock",
+    "vim",
+    "vi",
+    "nvim",
+}
+_EVALUATES = frozenset(
+    {"eval", "source", ".", "let", "alias", "watch", "at", "parallel", "tmux", "screen"}
+)
+_NAMES_ONLY = frozenset(
+    {"unset", "read", "mapfile", "readarray", "getopts", "complete", "compgen", "bind", "enable"}
+)
 _DECLARES = frozenset({"declare", "typeset", "local", "export", "readonly"})
 _PREFIXES = frozenset({"command", "builtin", "exec", "nohup", "sudo", "doas"})
 _RUN_LATER = frozenset({"PS0", "PS1", "PS2", "PS4", "PROMPT_COMMAND", "BASH_ENV", "ENV"})
@@ -128,7 +146,11 @@ def _of_assignment(word: Word, name: str, integers: set[str]) -> Iterator[Refusa
     if name in _RUN_LATER:
         yield from _all([word], f"the shell runs what `{name}` holds", "set it to a fixed text")
     if name in integers:
-        yield from _all([word], f"`{name}` is an integer variable: its value is evaluated", "declare it without -i")
+        yield from _all(
+            [word],
+            f"`{name}` is an integer variable: its value is evaluated",
+            "declare it without -i",
+        )
 
 
 def _integers(command: Command) -> Iterator[str]:
@@ -141,18 +163,32 @@ def _of_declaration(name: str, words: list[Word]) -> Iterator[Refusal]:
     options = "".join(word.text for word in words[1:] if word.text.startswith(("-", "+")))
     for word in words[1:]:
         if any(letter in options for letter in "aAin"):
-            yield from _all([word], f"`{name} {options[:4]}` evaluates what it is given", f"use `{name}` without options")
+            yield from _all(
+                [word],
+                f"`{name} {options[:4]}` evaluates what it is given",
+                f"use `{name}` without options",
+            )
         elif not _ASSIGNMENT.match(word.shape) or "[" in word.shape.split("=")[0]:
-            yield from _all([word], f"`{name}` evaluates names that it is given", f"write `{name} NAME=${{{{ x }}}}`")
+            yield from _all(
+                [word],
+                f"`{name}` evaluates names that it is given",
+                f"write `{name} NAME=${{{{ x }}}}`",
+            )
 
 
 def _of_test(words: list[Word], *, arithmetic: bool) -> Iterator[Refusal]:
     for index, word in enumerate(words):
         if arithmetic and word.text in _COMPARES and index:
             sides = [words[index - 1], *words[index + 1 : index + 2]]
-            yield from _all(sides, f"in `[[ {word.text} ]]` the shell evaluates a value", f"use `[ ... {word.text} ... ]`")
+            yield from _all(
+                sides,
+                f"in `[[ {word.text} ]]` the shell evaluates a value",
+                f"use `[ ... {word.text} ... ]`",
+            )
         elif word.text in ("-v", "-R"):
-            yield from _all(words[index + 1 : index + 2], "a variable's name is evaluated", "use a fixed name")
+            yield from _all(
+                words[index + 1 : index + 2], "a variable's name is evaluated", "use a fixed name"
+            )
 
 
 def _of_interpreter(words: list[Word]) -> Iterator[Refusal]:
@@ -169,12 +205,12 @@ def _of_interpreter(words: list[Word]) -> Iterator[Refusal]:
     if name in _PROGRAM_FIRST and not by_option:
         yield from _of_first_operand(name, words, message, hint)
     if name == "sqlite3":
-        yield from _all(_operands(words, {})[1:], message, "use a python step with bound parameters")
+        yield from _all(
+            _operands(words, {})[1:], message, "use a python step with bound parameters"
+        )
 
 
-def _after_program_option(
-    name: str, words: list[Word], option: re.Pattern[str]
-) -> Iterator[Word]:
+def _after_program_option(name: str, words: list[Word], option: re.Pattern[str]) -> Iterator[Word]:
     """Yield the words that an option of an interpreter takes as a program."""
     skip = wanted = False
     for word in words[1:]:
@@ -240,7 +276,10 @@ def _reads_program(words: list[Word]) -> str:
     """Return the interpreter of a command that reads its program from stdin, "" when it doesn't."""
     for index, word in enumerate(words):
         name = _interpreter(word)
-        if name == "ssh" and len(_operands(words[index:], {"-p": 1, "-i": 1, "-l": 1, "-o": 1})) < 2:
+        if (
+            name == "ssh"
+            and len(_operands(words[index:], {"-p": 1, "-i": 1, "-l": 1, "-o": 1})) < 2
+        ):
             return name
         if name not in _READS_PROGRAM:
             continue
@@ -267,4 +306,6 @@ def _of_pipe(source: Command, target: Command) -> Iterator[Refusal]:
     if name and source.words and _base(source.words[0]) in ("echo", "printf", "cat"):
         spans = [span for word in source.words for span in word.values] + source.inputs
         for span in spans:
-            yield Refusal(span, f"`{name}` reads this as its program", "hand it over as an argument")
+            yield Refusal(
+                span, f"`{name}` reads this as its program", "hand it over as an argument"
+            )

@@ -26,7 +26,9 @@ QUOTED = "\1"
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\[[^]]*\])?\+?=")
-_BEFORE_COMMAND = frozenset({"if", "then", "else", "elif", "do", "while", "until", "!", "{", "time", "coproc"})
+_BEFORE_COMMAND = frozenset(
+    {"if", "then", "else", "elif", "do", "while", "until", "!", "{", "time", "coproc"}
+)
 MAX_NESTING = 50
 
 
@@ -109,7 +111,9 @@ class Scanner:
 
     def _put(self, span: Span, spelling: Spelling, *, dollar: bool = False) -> None:
         if dollar and self._in_backticks:
-            self._refuse(span, "a `$` before a value in backticks is not the character `$`", "use `$(...)`")
+            self._refuse(
+                span, "a `$` before a value in backticks is not the character `$`", "use `$(...)`"
+            )
         self.places.append(Place(span, spelling, dollar))
         self.at = span.end
 
@@ -147,7 +151,9 @@ class Scanner:
         delimiter, quoted = "", False
         while self.at < self.end and self.text[self.at] not in " \t\n;|&<>()":
             if (span := self._span()) is not None:
-                self._refuse(span, "a value can't be the end mark of a here-document", "write a fixed word")
+                self._refuse(
+                    span, "a value can't be the end mark of a here-document", "write a fixed word"
+                )
                 self.at = span.end
                 continue
             char = self.text[self.at]
@@ -160,7 +166,9 @@ class Scanner:
         start = self.at
         stop, after = self._body_end(doc)
         if doc.quoted:
-            message = f"nothing is replaced in a here-document whose mark `{doc.delimiter}` is quoted"
+            message = (
+                f"nothing is replaced in a here-document whose mark `{doc.delimiter}` is quoted"
+            )
             self._refuse_within(start, stop, message, f"write `<<{doc.delimiter}` without quotes")
         else:
             outer, self.end = self.end, stop
@@ -201,7 +209,7 @@ class Scanner:
             stop += 2 if ansi and self.text[stop] == "\\" else 1
         quotes = "$'...'" if ansi else "single quotes"
         message = f"inside {quotes} the shell replaces nothing"
-        hint = 'use double quotes, or end the quotes before it: \'...\'"${{ x }}"\'...\''
+        hint = "use double quotes, or end the quotes before it: '...'\"${{ x }}\"'...'"
         self._refuse_within(start, stop, message, hint)
         if word is not None:
             text = self.text[start:stop]
@@ -240,7 +248,9 @@ class Scanner:
         """Take a backslash and what follows it."""
         self.at += 1
         if (span := self._span()) is not None:
-            self._refuse(span, "a backslash before `${{` hides it from the shell", "remove the backslash")
+            self._refuse(
+                span, "a backslash before `${{` hides it from the shell", "remove the backslash"
+            )
             self.at = span.end
         else:
             self.at = min(self.at + 1, self.end)
@@ -462,7 +472,9 @@ class _Commands:
             return
         if re.search(r"\{[^{}]*(\0[^{}]*\.\.|\.\.[^{}]*\0)[^{}]*\}", word.shape):
             for span in word.values:
-                self.s._refuse(span, "in `{1..n}` the shell replaces nothing", "use `$(seq 1 ${{ n }})`")
+                self.s._refuse(
+                    span, "in `{1..n}` the shell replaces nothing", "use `$(seq 1 ${{ n }})`"
+                )
         self.command.words.append(word)
         texts = [each.text for each in self.command.words]
         if texts[0] == "case" and len(texts) == 3 and texts[2] == "in":

@@ -20,6 +20,7 @@ from agentrun.workflow.schema_types import type_name
 from agentrun.workflow.yaml_source import Path
 
 WITHOUT_DEFAULTS = frozenset({"wait", "approval"})
+NO_FALLBACK = WITHOUT_DEFAULTS | {"workflow"}
 _ALTERNATIVE_KEYS = frozenset({"with", "component"})
 
 
@@ -112,7 +113,9 @@ def _read_step(
         draft.way = WayDraft(path, kind, read_spec(kind, holder, path, findings), raw)
         for key in sorted(kind.refuses & raw.keys() - taken):
             hint = "remove it" if key != "with" else "write the values as expressions where they go"
-            findings.add((*path, key), f"`{key}` means nothing for `{kind.name}`", hint, of_key=True)
+            findings.add(
+                (*path, key), f"`{key}` means nothing for `{kind.name}`", hint, of_key=True
+            )
     common = {key: raw[key] for key in COMMON_KEYS & raw.keys() if key not in taken}
     _note_booleans(common, path, findings)
     try:
@@ -131,7 +134,9 @@ def _without_empty(raw: dict[str, Any], path: Path, findings: Findings) -> dict[
     kept = {}
     for key, value in raw.items():
         if value is None and not is_kind_key(key) and findings.source.node((*path, key)).raw == "":
-            findings.add((*path, key), f"`{key}` is empty", "give it a value or remove it", of_key=True)
+            findings.add(
+                (*path, key), f"`{key}` is empty", "give it a value or remove it", of_key=True
+            )
         else:
             kept[key] = value
     return kept
@@ -156,7 +161,12 @@ def _kind_key(raw: dict[str, Any], path: Path, findings: Findings) -> str | None
         findings.add(path, "the step says not what to do", hint)
         return None
     both = " and ".join(f"`{key}`" for key in found)
-    findings.add((*path, found[1]), f"the step has {both}: only one is possible", "make two steps", of_key=True)
+    findings.add(
+        (*path, found[1]),
+        f"the step has {both}: only one is possible",
+        "make two steps",
+        of_key=True,
+    )
     return None
 
 
@@ -194,7 +204,9 @@ def merged(step: StepModel, defaults: DefaultsModel, skip: frozenset[str]) -> St
             update[name] = getattr(defaults, name)
         elif name == "retry" and step.retry is not None and defaults.retry is not None:
             given = step.retry.model_fields_set
-            below = {key: getattr(defaults.retry, key) for key in defaults.retry.model_fields_set - given}
+            below = {
+                key: getattr(defaults.retry, key) for key in defaults.retry.model_fields_set - given
+            }
             update[name] = step.retry.model_copy(update=below)
     return step.model_copy(update=update) if update else step
 
@@ -219,7 +231,7 @@ def _read_alternatives(draft: StepDraft, findings: Findings) -> list[WayDraft]:
         if name is None:
             continue
         kind = registry.get(name)
-        if name in WITHOUT_DEFAULTS or name == "workflow":
+        if name in NO_FALLBACK:
             findings.add(path, f"`{name}` can't be a fallback", "use run, agent, python or http")
             continue
         allowed = kind.beside | kind.either | _ALTERNATIVE_KEYS | {name}

@@ -35,7 +35,10 @@ def resolve(raw: str) -> tuple[Scalar, str]:
     if raw[0] not in "+-.0123456789":
         return raw, ""
     if _DISPUTED.fullmatch(raw):
-        return raw, f"`{raw}` is a number to some YAML readers and text, or another number, to others"
+        return (
+            raw,
+            f"`{raw}` is a number to some YAML readers and text, or another number, to others",
+        )
     if _INT.fullmatch(raw):
         if len(raw.lstrip("+-")) > MAX_INT_DIGITS:
             return raw, f"`{raw[:40]}` is too long for a number"

@@ -30,8 +30,12 @@ MAX_EXPANDED_NODES = 500_000
 MAX_EXPANDED_CHARS = 16 << 20
 """What the file may grow to when aliases are written out."""
 
-_UNPRINTABLE = re.compile(r"[^\x09\x0a\x0d\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_UNUSUAL = re.compile("[\t\r\x85\u2028\u2029\ufeff]|^%|(?:^|[-:,{\\[]) *\\?\\s|\\S{900}", re.MULTILINE)
+_UNPRINTABLE = re.compile(
+    r"[^\x09\x0a\x0d\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+)
+_UNUSUAL = re.compile(
+    "[\t\r\x85\u2028\u2029\ufeff]|^%|(?:^|[-:,{\\[]) *\\?\\s|\\S{900}", re.MULTILINE
+)
 
 Key = str | int
 Path = tuple[Key, ...]
@@ -221,7 +225,9 @@ class _Builder:
         place = (mark.line + 1, mark.column + 1)
         raw: str = event.value
         if event.tag is not None and event.tag != "!":
-            raise _at(event, f"the tag `{event.tag}` is not used here", "write the value without it")
+            raise _at(
+                event, f"the tag `{event.tag}` is not used here", "write the value without it"
+            )
         parent = self._stack[-1] if self._stack else None
         if parent is not None and parent.key is None and isinstance(parent.node.value, dict):
             self._key(parent, raw, place, plain=event.implicit[0])
@@ -250,12 +256,14 @@ class _Builder:
 
     def _open(self, event: Any, value: "list[Node] | dict[str, Node]") -> None:
         if event.tag is not None and event.tag != "!":
-            raise _at(event, f"the tag `{event.tag}` is not used here", "write the value without it")
+            raise _at(
+                event, f"the tag `{event.tag}` is not used here", "write the value without it"
+            )
         if len(self._stack) >= MAX_DEPTH:
             raise _at(event, f"this is nested deeper than {MAX_DEPTH} levels")
         parent = self._stack[-1] if self._stack else None
         if parent is not None and parent.key is None and isinstance(parent.node.value, dict):
-            hint = "quote it: \"{{ ... }}\", and write `${{ ... }}` for an expression"
+            hint = 'quote it: "{{ ... }}", and write `${{ ... }}` for an expression'
             raise _at(event, "a key can't be a list or a mapping", hint)
         mark = event.start_mark
         self._stack.append(_Open(Node(value, mark.line + 1, mark.column + 1), event.anchor))
