@@ -129,10 +129,14 @@ def _finite(digits: str) -> float:
 
 
 def _checked(value: Json, schema: Any) -> Json:
-    # by path, so that an agent reads its mistakes in the order of its answer
-    errors = sorted(
-        _validator(json.dumps(schema)).iter_errors(value), key=lambda e: str(e.json_path)
-    )
+    from referencing.exceptions import Unresolvable
+
+    try:
+        # by path, so that an agent reads its mistakes in the order of its answer
+        found = _validator(json.dumps(schema)).iter_errors(value)
+        errors = sorted(found, key=lambda error: str(error.json_path))
+    except Unresolvable as error:
+        raise BadOutput(f"the schema refers to something that is not in it: {error}") from error
     if not errors:
         return value
     told = [f"{error.json_path}: {_cut(error.message)}" for error in errors[:MAX_COMPLAINTS]]

@@ -1,0 +1,135 @@
+"""A process left by a dead run is found by proof, not by its pid alone."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from agentrun.steps.orphans import boot_id, end_leftovers, process_start_time
+from agentrun.steps.proc_table import Target, find
+
+pytestmark = pytest.mark.anyio
+TASK = f"orphans-{os.getpid()}"
+MARKS = {"AGENTRUN_TASK_ID": TASK, "AGENTRUN_STEP": "sub/build[3]"}
+
+
+class Left:
+    """What a dead run left: a group, with or without the marks in its environment."""
+
+    def __init__(self, command: str, marks: dict[str, str]) -> None:
+        self.process = subprocess.Popen(
+            ["bash", "-c", f"echo ready; {command}"],
+            start_new_session=True,
+            stdout=subprocess.PIPE,
+            env={"PATH": os.environ["PATH"], **marks},
+        )
+        assert self.process.stdout is not None
+        self.process.stdout.readline()
+        self.marks = marks
+        self.pid = self.process.pid
+        self.started = process_start_time(self.pid) or 0
+
+    @property
+    def alive(self) -> bool:
+        return bool(find(Target(self.pid)))
+
+    def end(self) -> None:
+        for process in find(Target(self.pid, marks=self.marks)):
+            os.kill(process.pid, signal.SIGKILL)
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+@pytest.fixture
+def unmarked() -> Iterator[Left]:
+    left = Left("sleep 300 & sleep 300; true", {})
+    yield left
+    left.end()
+
+
+@pytest.fixture
+def marked() -> Iterator[Left]:
+    left = Left("setsid sleep 300 & sleep 300; true", MARKS)
+    yield left
+    left.end()
+
+
+async def test_the_recorded_group_is_ended(unmarked: Left) -> None:
+    left = await end_leftovers(
+        task_id="t", step="s", pid=unmarked.pid, started=unmarked.started, boot=boot_id()
+    )
+    assert unmarked.pid in left.found
+    assert len(left.found) == 3
+    assert left.survivors == ()
+    assert not unmarked.alive
+
+
+async def test_a_pid_that_was_used_again_is_not_touched(unmarked: Left) -> None:
+    left = await end_leftovers(
+        task_id="t", step="s", pid=unmarked.pid, started=unmarked.started - 1, boot=boot_id()
+    )
+    assert left.found == ()
+    assert unmarked.alive
+
+
+async def test_a_record_of_another_boot_proves_nothing(unmarked: Left) -> None:
+    left = await end_leftovers(
+        task_id="t", step="s", pid=unmarked.pid, started=unmarked.started, boot="another"
+    )
+    assert left.found == ()
+    assert unmarked.alive
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="environments stand in /proc")
+async def test_the_marks_find_it_without_a_record_and_in_any_session(marked: Left) -> None:
+    left = await end_leftovers(task_id=TASK, step="sub/build[3]")
+    assert len(left.found) == 3
+    assert not marked.alive
+    assert find(Target(marks=MARKS)) == ()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="environments stand in /proc")
+@pytest.mark.parametrize(
+    ("task_id", "step"),
+    [(TASK, "sub/build[33]"), (TASK, "sub/build"), ("orphans-", "sub/build[3]")],
+)
+async def test_the_marks_of_another_step_are_not_ours(
+    marked: Left, task_id: str, step: str
+) -> None:
+    assert (await end_leftovers(task_id=task_id, step=step)).found == ()
+    assert marked.alive
+
+
+async def test_nothing_left_is_nothing_done() -> None:
+    gone = Left("exit", {})
+    gone.end()
+    left = await end_leftovers(task_id="t", step="s", pid=gone.pid, started=1, boot=boot_id())
+    assert left.found == left.survivors == ()
+
+
+async def test_one_that_ignores_sigterm_is_killed() -> None:
+    left = Left("trap '' TERM; echo set; while :; do sleep 0.05; done", {})
+    assert left.process.stdout is not None
+    left.process.stdout.readline()
+    ending = await end_leftovers(
+        task_id="t", step="s", pid=left.pid, started=left.started, boot=boot_id(), grace_s=0.1
+    )
+    assert ending.survivors == ()
+    assert not left.alive
+    left.end()
+
+
+def test_this_boot_has_a_name_and_this_process_a_start() -> None:
+    assert boot_id() == boot_id() != ""
+    assert process_start_time(os.getpid()) is not None
+    assert process_start_time(2**22 + 1) is None
+
+
+def test_without_proc_ps_tells_the_groups(unmarked: Left, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agentrun.steps.proc_table._has_proc", lambda: False)
+    assert unmarked.pid in [process.pid for process in find(Target(unmarked.pid))]
+    assert len(find(Target(unmarked.pid))) == 3
