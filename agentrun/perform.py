@@ -8,7 +8,7 @@ import contextlib
 import os
 import random
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from agentrun.clock import SteadyClock
@@ -18,7 +18,8 @@ from agentrun.errors import AgentrunError
 from agentrun.recovery.gate import Gate
 from agentrun.report.reporter import Reporter
 from agentrun.runner.attempt import Attempts
-from agentrun.runner.conduct import Collaborators, Rules
+from agentrun.runner.conduct import Rules
+from agentrun.runner.desk import Collaborators
 from agentrun.runner.judge import Judge
 from agentrun.runner.loop import Loop
 from agentrun.runner.mailbox import Mailbox
@@ -102,7 +103,7 @@ def _tell(reporters: Sequence[Reporter], step: str, attempt: int, data: bytes) -
 
 
 @contextlib.contextmanager
-def _signals(loop: Loop, mailbox: Mailbox):  # type: ignore[no-untyped-def]
+def _signals(loop: Loop, mailbox: Mailbox) -> Iterator[None]:
     """Turn signals into an orderly stop. SIGTERM from `agentrun cancel` cancels the task."""
     running = asyncio.get_running_loop()
 

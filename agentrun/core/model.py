@@ -23,7 +23,7 @@ ANY = "any"
 
 
 class RetryPolicy(Struct, frozen=True):
-    """`retry:` of a step. `max_attempts` counts the first attempt; `jitter` is a share added on top.
+    """`retry:` of a step. `max_attempts` counts the first; `jitter` is a share added on top.
 
     `on` holds categories and kinds; empty means the default set of SPEC (transient, recoverable
     but `logic`, `unknown`, `crash`).

@@ -12,18 +12,17 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
-from msgspec import Struct
 
 from agentrun.core.failure import Evidence, Failure, Kind
-from agentrun.core.model import Json, Step, Workflow
+from agentrun.core.model import Json, Step
 from agentrun.core.outcome import Note
-from agentrun.core.state import StepState
 from agentrun.errors import NotWritable
 from agentrun.recovery.adjust.apply import Adjusted, adjusted
 from agentrun.recovery.adjust.context_overflow import cut
 from agentrun.recovery.adjust.input_format import cleaned
 from agentrun.recovery.fallback import way
 from agentrun.runner.judge import Judge
+from agentrun.runner.order import Order
 from agentrun.runner.result import Failed, Result, found
 from agentrun.steps import registry
 from agentrun.steps.kind import StepContext, StepKind
@@ -38,20 +37,6 @@ class Places(Protocol):
 
     def log_path(self, step: str, attempt: int) -> Path: ...
     def state_dir(self, step: str) -> Path: ...
-
-
-class Order(Struct, frozen=True):
-    """One attempt to perform. `names` are those of expressions; `step` is as in the workflow."""
-
-    key: str
-    number: int
-    step: Step
-    state: StepState
-    workflow: Workflow
-    names: Mapping[str, Any]
-    idempotency_key: str
-    messages: Json = None
-    session: str | None = None
 
 
 class Attempts:

@@ -153,7 +153,7 @@ class Loop:
         return key in self._work
 
     def start_work(self, key: str, work: Awaitable[None]) -> None:
-        """Do something beside the loop that concerns a step; it is cancelled when the loop stops."""
+        """Do something beside the loop that concerns a step; a stop cancels it."""
         self._work[key] = asyncio.ensure_future(self._guarded(key, work))
 
     async def note(self, key: str, attempt: int, note: Note) -> None:
@@ -167,7 +167,7 @@ class Loop:
         self.deliver(take)
         await durable
 
-    # --- the loop -----------------------------------------------------------------------------------
+    # --- the loop ---------------------------------------------------------------------------------
 
     async def run(self, conduct: Conduct) -> None:
         """Run to the end. Raises StoreError when the journal can't be written any more."""
@@ -260,7 +260,7 @@ class Loop:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    # --- attempts -----------------------------------------------------------------------------------
+    # --- attempts ---------------------------------------------------------------------------------
 
     async def _perform_attempt(self, key: str) -> None:
         attempt = self.state.step(key).attempts
@@ -304,7 +304,7 @@ class Loop:
         self.record(stop.event)
         self.ended = True
 
-    # --- notes --------------------------------------------------------------------------------------
+    # --- notes ------------------------------------------------------------------------------------
 
     def _noted(self, key: str, attempt: int, note: Note) -> ev.Event:
         match note:

@@ -52,7 +52,12 @@ def test_a_step_that_succeeds_keeps_its_output_and_forgets_its_failure() -> None
 
 def test_an_interrupted_attempt_is_numbered_but_not_charged() -> None:
     step = after(ev.StepStarted("a", 1), ev.StepInterrupted("a", 1, "killed")).step("a")
-    assert (step.status, step.attempts, step.charged, step.interruptions) == ("interrupted", 1, 0, 1)
+    assert (step.status, step.attempts, step.charged, step.interruptions) == (
+        "interrupted",
+        1,
+        0,
+        1,
+    )
 
 
 def test_a_failure_waits_for_its_decision_until_one_is_recorded() -> None:

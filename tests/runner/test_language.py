@@ -165,10 +165,13 @@ def test_checks_fail_a_step_that_ended_well_but_not_right(desk: Desk) -> None:
 
 
 def test_a_check_may_be_an_expression_over_the_output(desk: Desk) -> None:
-    assert desk.run("""
+    assert (
+        desk.run("""
         steps:
           - {id: a, run: echo 42, output: json, checks: ["${{ output == 42 }}"]}
-    """).exit_code == 0
+    """).exit_code
+        == 0
+    )
 
 
 def test_an_answer_of_the_wrong_shape_is_a_failure_of_its_own_kind(desk: Desk) -> None:
@@ -196,12 +199,15 @@ def test_broken_json_is_repaired_and_the_repair_is_on_record(desk: Desk) -> None
 
 
 def test_a_sub_workflow_runs_its_steps_below_its_own_address(desk: Desk) -> None:
-    desk.write("sub.yaml", """
+    desk.write(
+        "sub.yaml",
+        """
         inputs: {name: {type: string}}
         steps:
           - {id: hello, run: 'echo "hello ${{ inputs.name }}"'}
         outputs: {said: "${{ steps.hello.output }}"}
-    """)
+    """,
+    )
     done = desk.run("""
         steps:
           - id: each
@@ -216,12 +222,15 @@ def test_a_sub_workflow_runs_its_steps_below_its_own_address(desk: Desk) -> None
 def test_a_failed_step_of_a_sub_workflow_is_resumed_inside_it(
     desk: Desk, count: Callable[[str], int]
 ) -> None:
-    desk.write("sub.yaml", """
+    desk.write(
+        "sub.yaml",
+        """
         steps:
           - {id: one, run: echo x >> ones}
           - {id: two, run: "test -e good && echo fine"}
         outputs: "${{ steps.two.output }}"
-    """)
+    """,
+    )
     failed = desk.run("""
         steps:
           - {id: sub, workflow: sub.yaml}
@@ -296,10 +305,13 @@ def test_env_stdin_and_cwd_reach_the_command(desk: Desk) -> None:
 
 
 def test_a_python_step_calls_a_function_beside_the_workflow(desk: Desk) -> None:
-    desk.write("tools.py", """
+    desk.write(
+        "tools.py",
+        """
         def add(x, y=1):
             return {"sum": x + y}
-    """)
+    """,
+    )
     done = desk.run("""
         steps:
           - {id: a, python: "tools.py:add", with: {x: 2}}
@@ -310,7 +322,19 @@ def test_a_python_step_calls_a_function_beside_the_workflow(desk: Desk) -> None:
 
 @pytest.mark.parametrize(
     "hostile",
-    ["$(touch pwned)", "`touch pwned`", "'; touch pwned; '", '"; touch pwned; "', "a\nb", "*", " x  y ", "$HOME", "\\", "-n", "é☃"],
+    [
+        "$(touch pwned)",
+        "`touch pwned`",
+        "'; touch pwned; '",
+        '"; touch pwned; "',
+        "a\nb",
+        "*",
+        " x  y ",
+        "$HOME",
+        "\\",
+        "-n",
+        "é☃",
+    ],
 )
 def test_a_hostile_value_comes_out_as_it_went_in(desk: Desk, hostile: str) -> None:
     done = desk.run(
@@ -370,7 +394,11 @@ def test_an_interrupted_step_that_is_not_idempotent_asks_a_person(desk: Desk) ->
           - {id: pay, run: echo paid >> ledger, idempotent: false}
     """)
     with CheckpointManager(desk.root).open(paused.task_id) as task:
-        for event in (ev.StepAnswered("gate", "approve", "me"), ev.StepSucceeded("gate", 1), ev.StepStarted("pay", 1)):
+        for event in (
+            ev.StepAnswered("gate", "approve", "me"),
+            ev.StepSucceeded("gate", 1),
+            ev.StepStarted("pay", 1),
+        ):
             from agentrun.core.state import apply
 
             recorded = ev.Recorded(task.state.seq + 1, task.state.updated_at, event)

@@ -1,0 +1,163 @@
+"""The rules of beginning: conditions, items, special kinds, limits, and the start of an attempt."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from agentrun.core import address, events as ev
+from agentrun.core.failure import Failure, Kind
+from agentrun.core.model import Json, Step
+from agentrun.core.schedule import RUNS_NO_ATTEMPT
+from agentrun.core.state import StepState
+from agentrun.recovery import budget
+from agentrun.recovery.fallback import way
+from agentrun.recovery.gate import Admitted, NotYet
+from agentrun.runner import special
+from agentrun.runner.desk import Desk, names_in
+from agentrun.runner.result import found
+from agentrun.steps import registry
+from agentrun.workflow.expressions import ExpressionError, render, truthy
+
+MAX_ITEMS = 1_000_000
+MAX_INTERRUPTIONS = 5
+
+
+class Beginning:
+    """Begins steps, items and attempts. `admitted` holds the places taken at the gate."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self.admitted: dict[str, Admitted] = {}
+
+    def begin(self, key: str) -> None:
+        """Begin a step or an item: ask its `if`, resolve its `for_each`, or start it."""
+        step = self._desk.schedule.step(key)
+        try:
+            if not self._wanted(key, step):
+                self._desk.record(ev.StepSkipped(key, f"`if` is false: {step.if_}"))
+            elif step.for_each is not None and address.parent_loop(key) is None:
+                self._expand(key, step)
+            elif step.kind in RUNS_NO_ATTEMPT:
+                self._begin_special(key, step)
+            else:
+                self.attempt(key)
+        except ExpressionError as error:
+            self._desk.fail(key, found(Kind.INVALID_CONFIG, str(error), "expression", error.hint))
+
+    def attempt(self, key: str) -> None:
+        """Start an attempt, unless a limit, a breaker or a person must be waited for."""
+        step, state = self._desk.look_up(key)
+        if step.kind in RUNS_NO_ATTEMPT:
+            self._begin_special(key, step)
+            return
+        if state.status == "interrupted" and (question := _question(key, step, state)):
+            self._desk.record(ev.PersonAsked(key, question, "interrupted"))
+            return
+        spent = budget.used_up(
+            self._desk.workflow.budget, self._desk.state, self._desk.with_.clock.now()
+        )
+        if spent is not None:
+            self._desk.record(ev.TaskHalted(f"budget: {spent}", key))
+            return
+        if self._admit(key, step, state):
+            number = state.attempts + 1
+            self._desk.record(ev.StepStarted(key, number, state.round, state.alternative))
+            self._desk.loop.launch(key)
+
+    def _wanted(self, key: str, step: Step) -> bool:
+        """Ask the step's `if`: once for a `for_each`, unless it asks about the item."""
+        if step.if_ is None:
+            return True
+        of_item = bool(names_in(step.if_) & {"item", "index", step.as_})
+        if (address.parent_loop(key) is not None) != (step.for_each is not None and of_item):
+            return True
+        return truthy(step.if_, self._desk.names(key))
+
+    def _expand(self, key: str, step: Step) -> None:
+        items = render(step.for_each, self._desk.names(key))
+        if not isinstance(items, list):
+            text = f"`for_each` needs a list, but {step.for_each!r} is {_kind_of(items)}"
+            self._desk.fail(key, found(Kind.INVALID_CONFIG, text, "for_each"))
+        elif len(items) > MAX_ITEMS:
+            text = f"`for_each` has {len(items)} items; the limit is {MAX_ITEMS}"
+            self._desk.fail(key, found(Kind.INVALID_CONFIG, text, "for_each"))
+        else:
+            self._desk.record(ev.StepExpanded(key, self._desk.with_.put(items), len(items)))
+
+    def _begin_special(self, key: str, step: Step) -> None:
+        state, scope = self._desk.state.step(key), self._desk.names(key)
+        now = self._desk.with_.clock.now()
+        event: ev.Event | Failure
+        match step.kind:
+            case "wait":
+                event = special.wait_started(key, render(step.spec, scope), now)
+            case "approval":
+                event = special.approval_asked(key, render(step.spec, scope), now)
+            case _:
+                event = self._open(key, step, state, scope)
+        if isinstance(event, Failure):
+            self._desk.fail(key, event)
+        else:
+            self._desk.record(event)
+
+    def _open(
+        self, key: str, step: Step, state: StepState, scope: Mapping[str, Any]
+    ) -> ev.Event | Failure:
+        """Open a sub-workflow; a retry keeps what its steps have done, a round forgets it."""
+        again = state.scope is not None and state.failure is not None
+        if again:
+            inside = [k for k, s in self._desk.state.steps.items() if address.under(k, key)]
+            bad = tuple(k for k in inside if self._desk.state.step(k).gave_up)
+            self._desk.record(ev.AttemptsGranted(bad))
+        path = str(step.spec["path"])
+        workflow = self._desk.schedule.workflow_of(key).subworkflows[path]
+        given = render(step.with_, scope)
+        inputs = special.subworkflow_inputs(workflow, given)
+        if isinstance(inputs, Failure):
+            return inputs
+        return ev.ScopeOpened(key, path, self._desk.with_.put(inputs), fresh=not again)
+
+    def _admit(self, key: str, step: Step, state: StepState) -> bool:
+        component = component_of(way(step, state.alternative))
+        if component is None:
+            return True
+        answer = self._desk.with_.gate.admit(component, self._desk.with_.clock.now())
+        if isinstance(answer, NotYet):
+            self._hold_back(key, component, answer)
+            return False
+        self.admitted[key] = answer
+        return True
+
+    def _hold_back(self, key: str, component: str, answer: NotYet) -> None:
+        now = self._desk.with_.clock.now()
+        if answer.park or answer.until - now > self._desk.with_.max_wait_s:
+            reason = f"{component}: {answer.reason}"
+            self._desk.record(ev.StepParked(key, reason, answer.until))
+            return
+        self._desk.schedule.defer(key, answer.until)
+        if answer.cause == "breaker":
+            self._desk.warn_once(f"{component}: {answer.reason}; waiting", key)
+
+
+def component_of(step: Step) -> str | None:
+    """Return what the step depends on: `component:`, else what its kind derives from its spec."""
+    return step.component or registry.get(step.kind).component(step.spec)
+
+
+def _question(key: str, step: Step, state: StepState) -> str | None:
+    """Return what to ask a person before an interrupted step runs again, if anything."""
+    if not step.idempotent:
+        return (
+            f"{key} was cut off while it ran, and it is not idempotent: has it taken effect? "
+            f"`--skip {key}` if it has, `--retry {key}` if it has not"
+        )
+    if state.interruptions >= MAX_INTERRUPTIONS:
+        return (
+            f"{key} was cut off {state.interruptions} times in a row; does it kill what runs it? "
+            f"`--retry {key}` tries again"
+        )
+    return None
+
+
+def _kind_of(value: Json) -> str:
+    kinds = {dict: "a mapping", str: "a text", type(None): "null", bool: "a boolean"}
+    return kinds.get(type(value), "a number")

@@ -1,0 +1,89 @@
+"""What the rules of the runner share: the loop, the definitions, the names of expressions.
+
+Owns no rule. Everything that a rule records goes through the loop, so that it is durable before
+anything follows from it.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from agentrun.core import address, events as ev
+from agentrun.core.failure import Failure
+from agentrun.core.model import Json, Step, Workflow
+from agentrun.core.schedule import Schedule
+from agentrun.core.state import StepState, TaskState
+from agentrun.core.value import Value
+from agentrun.recovery.gate import Gate
+from agentrun.runner.loop import Clock, Loop
+from agentrun.runner.names import Outputs, names
+from agentrun.runner.order import Performer
+from agentrun.workflow.expressions import references, render
+
+MAX_WAIT_S = 600.0
+"""A wait longer than this parks the task: nobody is helped by a process that sleeps for hours."""
+
+
+class Collaborators(Struct):
+    """What the rules need from outside."""
+
+    attempts: Performer
+    gate: Gate
+    clock: Clock
+    draw: Callable[[], float]
+    put: Callable[[Json], Value]
+    get: Callable[[Value], Json]
+    environ: Mapping[str, str]
+    max_wait_s: float = MAX_WAIT_S
+
+
+class Desk:
+    """The task at hand."""
+
+    def __init__(self, loop: Loop, workflow: Workflow, with_: Collaborators) -> None:
+        self.loop = loop
+        self.workflow = workflow
+        self.with_ = with_
+        self.state: TaskState = loop.state
+        self.schedule: Schedule = loop.schedule
+        self.outputs = Outputs(loop.state, with_.get)
+        self._warned: set[str] = set()
+
+    def record(self, event: ev.Event) -> None:
+        """Record an event in this turn's batch."""
+        self.loop.record(event)
+
+    def fail(self, key: str, failure: Failure) -> None:
+        """Record that a step failed without an attempt of its own."""
+        self.record(ev.StepFailed(key, self.state.step(key).attempts, failure))
+
+    def warn_once(self, message: str, key: str) -> None:
+        """Record a warning, the first time that it is given."""
+        if message not in self._warned:
+            self._warned.add(message)
+            self.record(ev.Warned(message, key))
+
+    def look_up(self, key: str) -> tuple[Step, StepState]:
+        """Return the definition and the state of a step or item."""
+        return self.schedule.step(key), self.state.step(key)
+
+    def names(self, key: str, workflow: Workflow | None = None) -> dict[str, Any]:
+        """Return what expressions of the step at `key` may use."""
+        own = workflow or self.schedule.workflow_of(key)
+        return names(key, own, self.state, self.outputs, self.with_.environ)
+
+    def result_of(self, workflow: Workflow, key: str) -> Json:
+        """Return a workflow's outputs: what it declares, else the last step's output. `key` is the
+        address of any of its steps, "" at the top. Raises ExpressionError.
+        """
+        if workflow.outputs is not None:
+            return render(workflow.outputs, self.names(key, workflow))
+        last = address.inside(address.parent_scope(key), workflow.steps[-1].id)
+        return self.outputs.of_step(last, self.state.step(last))
+
+
+def names_in(expression: str) -> set[str]:
+    """Return the names that a condition uses, written with or without `${{ }}`."""
+    wrapped = expression if "${{" in expression else "${{ " + expression + " }}"
+    return {reference.name for reference in references(wrapped)}

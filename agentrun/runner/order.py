@@ -1,0 +1,31 @@
+"""One attempt to perform: what the rules ask for, and the performer answers with a `Result`."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from agentrun.core.model import Json, Step, Workflow
+from agentrun.core.state import StepState
+from agentrun.runner.result import Result
+
+
+class Order(Struct, frozen=True):
+    """One attempt to perform. `names` are those of expressions; `step` is as in the workflow."""
+
+    key: str
+    number: int
+    step: Step
+    state: StepState
+    workflow: Workflow
+    names: Mapping[str, Any]
+    idempotency_key: str
+    messages: Json = None
+    session: str | None = None
+
+
+class Performer(Protocol):
+    """Performs attempts: in this process (attempt.py), or scripted in a simulation."""
+
+    async def perform(self, order: Order) -> Result:
+        """Perform one attempt. Raises CancelledError when it is interrupted."""
