@@ -11,6 +11,7 @@ limit on the whole time, since the step's `timeout` is that; five minutes of sil
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -136,8 +137,10 @@ def _content(spec: Mapping[str, Json]) -> tuple[bytes | None, str | None]:
 def _check(url: httpx2.URL) -> None:
     if url.scheme not in ("http", "https"):
         raise httpx2.UnsupportedProtocol(f"{url.scheme or 'no'}:// is refused: http and https only")
-    if not url.host:
-        raise httpx2.InvalidURL("the URL names no host")
+    if not url.host or re.search(r"[\s%]", url.host):
+        raise httpx2.InvalidURL("the URL names no host" if not url.host else "bad host name")
+    if url.port is not None and not 0 < url.port < 65536:
+        raise httpx2.InvalidURL(f"the port {url.port} is out of range")
 
 
 def _redirect(response: httpx2.Response, expect: Json) -> httpx2.Request | None:
