@@ -8,7 +8,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from agentrun.core.model import Input, Workflow
-from agentrun.workflow.expressions import has_expression, single_expression
+from agentrun.workflow.expressions import (
+    ExpressionError,
+    expressions_in,
+    has_expression,
+    single_expression,
+)
 from agentrun.workflow.findings import Findings
 from agentrun.workflow.hints import did_you_mean
 from agentrun.workflow.inputs import misfit
@@ -226,6 +231,14 @@ def check_inputs(inputs: dict[str, Input], findings: Findings) -> dict[str, Inpu
     return inputs
 
 
+def _holds_expression(value: Any) -> bool:
+    """Say whether a value is only known at run time; one that can't be read is found elsewhere."""
+    try:
+        return any(True for _ in expressions_in(value))
+    except ExpressionError:
+        return True
+
+
 def check_subworkflow_inputs(draft: StepDraft, sub: Workflow, findings: Findings) -> None:
     """Check `with` of a `workflow` step against the inputs of that file."""
     given = draft.raw.get("with", {})
@@ -236,9 +249,8 @@ def check_subworkflow_inputs(draft: StepDraft, sub: Workflow, findings: Findings
         if name not in sub.inputs:
             hint = did_you_mean(name, sub.inputs)
             findings.add((*at, name), f"`{sub.name}` has no input `{name}`", hint, of_key=True)
-        elif not has_expression(value) and isinstance(value, str | int | float | bool | None):
-            if message := misfit(sub.inputs[name], value):
-                findings.add((*at, name), f"the input `{name}` {message}")
+        elif not _holds_expression(value) and (message := misfit(sub.inputs[name], value)):
+            findings.add((*at, name), f"the input `{name}` {message}")
     missing = [n for n, each in sub.inputs.items() if each.required and n not in given]
     if missing:
         names = ", ".join(f"`{each}`" for each in missing)

@@ -115,8 +115,8 @@ def _terminal(
     """Draw the steps in levels: those of one level can run at the same time."""
     ordered, _ = sorted_by_needs({step.id: step.needs for step in workflow.steps})
     level: dict[str, int] = {}
-    for step in ordered:
-        level[step] = 1 + max((level[each] for each in edges[step]), default=-1)
+    for name in ordered:
+        level[name] = 1 + max((level[each] for each in edges[name]), default=-1)
     place = {step.id: number for number, step in enumerate(workflow.steps)}
     ranked = sorted(workflow.steps, key=lambda each: (level[each.id], place[each.id]))
     lines = [workflow.name]
@@ -127,7 +127,8 @@ def _terminal(
         if first and number:
             lines.append("│")
         branch = "●" if first and last else "┌" if first else "└" if last else "├"
-        mark = f"{_MARKS[states[step.id]]} " if states.get(step.id) in _MARKS else ""
+        state = states.get(step.id, "")
+        mark = f"{_MARKS[state]} " if state in _MARKS else ""
         after = _after(edges[step.id], ranked, level, mine)
         lines.append(f"{branch}─ {mark}{label(step)}{after}")
     return "\n".join(lines) + "\n"

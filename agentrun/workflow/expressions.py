@@ -9,10 +9,11 @@ rendered again.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from agentrun.core.model import Json
 from agentrun.workflow.hints import NAMES_ELSEWHERE, closest
@@ -43,13 +44,13 @@ _DOTTED = re.compile(
     r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*|\[\d{1,9}\]|\['[^'\\]*'\]|\[\"[^\"\\]*\"\])*", re.ASCII
 )
 _PART = re.compile(r"[A-Za-z_]\w*|\[\d+\]|\['[^']*'\]|\[\"[^\"]*\"\]", re.ASCII)
+_MAPPINGS = (dict, Mapping)
 _WORDS = frozenset({"true", "false", "none", "True", "False", "None", "not"})
 
 Part = str | int
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """A name an expression uses: `steps.a.output` is name `steps`, path `("a", "output")`.
 
     `dynamic` says that the path goes on with something only known at run time (`steps[x]`);
@@ -65,8 +66,7 @@ class Reference:
         return self.name + "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in self.path)
 
 
-@dataclass(frozen=True, slots=True)
-class Expression:
+class Expression(Struct, frozen=True):
     """A compiled expression: its source, what it refers to, and how to get its value."""
 
     source: str
@@ -93,10 +93,11 @@ def render(value: Json, scope: Mapping[str, Any]) -> Json:
 def _render_text(text: str, scope: Mapping[str, Any]) -> Json:
     if (source := single(text)) is not None:
         return compiled(source).value(scope)
-    parts, at, size = [], 0, 0
+    parts: list[str] = []
+    at = size = 0
     for span in spans(text):
         part = text_of(compiled(span.source).value(scope))
-        parts += (text[at : span.start], part)
+        parts.extend((text[at : span.start], part))
         at = span.end
         size += len(part)
         if size > MAX_TEXT_BYTES:
@@ -189,7 +190,7 @@ def _look_up(source: str, path: tuple[Part, ...], scope: Mapping[str, Any]) -> J
     value: Any = scope
     for depth, part in enumerate(path):
         try:
-            if isinstance(part, str) and not isinstance(value, dict | Mapping):
+            if isinstance(part, str) and not isinstance(value, _MAPPINGS):
                 raise _missing(source, path, depth, value)
             value = value[part]
         except (LookupError, TypeError):
@@ -215,8 +216,8 @@ def _missing(source: str, path: tuple[Part, ...], depth: int, holder: Any) -> Ex
     if isinstance(holder, Mapping):
         names = [str(key) for key in holder]
         near = closest(str(part), names)
-        known = ", ".join(sorted(names)[:8]) or "nothing"
-        hint = f"did you mean `{near}`?" if near else f"it has: {known}"
+        there = ", ".join(sorted(names)[:8]) or "nothing"
+        hint = f"did you mean `{near}`?" if near else f"it has: {there}"
         return ExpressionError(
             f"`{whole}` has no `{part}`, asked for by `${{{{ {source} }}}}`", source, hint
         )
@@ -224,8 +225,8 @@ def _missing(source: str, path: tuple[Part, ...], depth: int, holder: Any) -> Ex
         hint = f"it is a list of {len(holder)}; write `{whole}[0]` for the first"
         return ExpressionError(f"`{whole}` has no `{part}`", source, hint)
     hint = "is the step's `output: json` missing?" if isinstance(holder, str) else ""
-    kind = {str: "text", bool: "a boolean"}.get(type(holder), "a number")
-    return ExpressionError(f"`{whole}` is {kind}, so it has no `{part}`", source, hint)
+    what = {str: "text", bool: "a boolean"}.get(type(holder), "a number")
+    return ExpressionError(f"`{whole}` is {what}, so it has no `{part}`", source, hint)
 
 
 def render_prompt(text: str, scope: Mapping[str, Any], loader_dir: Path | None = None) -> str:

@@ -97,7 +97,7 @@ def known_at(error: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the keys known in the mapping that holds an unknown one."""
     from agentrun.workflow import schema
 
-    models = {
+    models: dict[str, type[schema.Border]] = {
         "retry": schema.RetryModel,
         "match": schema.MatchModel,
         "budget": schema.BudgetModel,

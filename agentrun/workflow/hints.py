@@ -5,7 +5,6 @@ error with a hint, never an alias.
 """
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 STEP_KEYS_ELSEWHERE = {
     "after": "needs",
@@ -166,6 +165,8 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     names = list(known)
     if (plain := normal(name)) in names:
         return plain
+    from difflib import get_close_matches
+
     # Ten thousand steps may be known; difflib is slow, so only names of a like length compete.
     like = [each for each in names if abs(len(each) - len(name)) <= 3]
     found = get_close_matches(name, like[:5000], n=1, cutoff=0.6)

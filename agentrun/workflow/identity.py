@@ -10,10 +10,12 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
+from functools import cache
 from typing import Any
 
 from agentrun.core.model import Json, Step
 from agentrun.steps import registry
+from agentrun.workflow.kinds import default_of
 
 
 def content_hash(step: Step, workflow_env: Mapping[str, str], sub_sha256: str = "") -> str:
@@ -39,14 +41,6 @@ def content_hash(step: Step, workflow_env: Mapping[str, str], sub_sha256: str = 
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+@cache
 def _defaults(kind: str) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for each in fields(registry.get(kind).spec):
-        if each.default is not MISSING:
-            value = each.default
-        elif each.default_factory is not MISSING:
-            value = each.default_factory()
-        else:
-            continue
-        found[each.name] = list(value) if isinstance(value, tuple) else value
-    return found
+    return {each.name: default_of(each) for each in fields(registry.get(kind).spec)}

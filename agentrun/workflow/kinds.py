@@ -46,6 +46,14 @@ def _adapters(name: str) -> dict[str, TypeAdapter[Any]]:
     return {key: TypeAdapter(hints[each.name]) for key, each in yaml_keys(name).items()}
 
 
+def default_of(field: Field[Any]) -> Any:
+    """Return a field's default as JSON data, MISSING when it has none."""
+    default = field.default
+    if field.default_factory is not MISSING:
+        default = field.default_factory()
+    return list(default) if isinstance(default, tuple) else default
+
+
 def is_kind(name: str) -> bool:
     """Say whether a key names a step kind; installed packages are only looked at for odd keys."""
     return name in kind_names() or name in registry.third_party_names()
@@ -73,11 +81,10 @@ def read_spec(
     for key, each in known.items():
         if each.name in values:
             continue
-        if each.default is MISSING and each.default_factory is MISSING:
+        default = default_of(each)
+        if default is MISSING:
             findings.add((*path, kind.name), f"`{kind.name}` needs `{key}`", of_key=True)
-        else:
-            value = each.default if each.default is not MISSING else each.default_factory()  # type: ignore[misc]
-            spec[each.name] = list(value) if isinstance(value, tuple) else value
+        spec[each.name] = default
     if len(findings.problems) > before:
         return None
     return spec if _whole(kind, values, (*path, kind.name), findings) else None

@@ -20,7 +20,7 @@ _SECRET = re.compile(
 _SECRET_NAME = re.compile(r"(?i)(?:^|_)(?:token|password|passwd|secret|api_?key|access_?key)$")
 _RETRYING = re.compile(
     r"\b(?:curl\b[^|;\n]*--retry\b(?!-)|wget\b[^|;\n]*(?:--tries|-t)\b|pip\b[^|;\n]*--retries\b"
-    r"|retry\s+-|rsync\b[^|;\n]*--retry\b|for \w+ in (?:1 2 3|\{1\.\.\d+\}|\$\(seq)[^\n]*;?\s*do[^\n]*&& break)"
+    r"|retry\s+-|for \w+ in (?:1 2 3|\{1\.\.\d+\}|\$\(seq)[^\n]*;?\s*do[^\n]*&& break)"
 )
 
 
@@ -87,7 +87,7 @@ def _warn_of_unreachable(draft: StepDraft, findings: Findings) -> None:
 
 
 def _warn_of_missing_files(draft: StepDraft, folder: FilePath, findings: Findings) -> None:
-    """A prompt or Python file that a workflow names by a literal path should be there."""
+    """Note prompt and Python files that are named by a literal path and are not there."""
     way = draft.way
     if way is None or way.spec is None:
         return

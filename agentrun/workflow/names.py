@@ -121,7 +121,7 @@ def _complaint(reference: Reference, spot: Spot, world: World) -> tuple[str, str
             hint = f"did you mean `inputs.{name}`?"
         return f"unknown name `{name}`", hint
     if name == "inputs":
-        return _complaint_of_input(path, world, dynamic=reference.dynamic)
+        return _complaint_of_input(path, world)
     if name == "steps":
         return _complaint_of_step(reference, spot, world)
     if name in _FIELDS_OF and (not path or path[0] not in _FIELDS_OF[name]):
@@ -139,9 +139,7 @@ def _complaint_of_call(reference: Reference, spot: Spot, world: World) -> tuple[
     return _upstream(arguments[0], spot, world)
 
 
-def _complaint_of_input(
-    path: tuple[str | int, ...], world: World, *, dynamic: bool
-) -> tuple[str, str]:
+def _complaint_of_input(path: tuple[str | int, ...], world: World) -> tuple[str, str]:
     if not path:
         world.used_inputs.update(world.inputs)
         return "", ""

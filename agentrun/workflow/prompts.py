@@ -26,7 +26,7 @@ class _Confined(BaseLoader):
     def __init__(self, base: Path | None) -> None:
         self.base = base.resolve() if base else None
 
-    def get_source(self, environment: Any, template: str) -> tuple[str, str, Callable[[], bool]]:
+    def get_source(self, _environment: Any, template: str) -> tuple[str, str, Callable[[], bool]]:
         path = (self.base / template).resolve() if self.base else None
         if path is None or self.base is None or not path.is_relative_to(self.base):
             raise TemplateNotFound(template, f"`{template}` is outside of the workflow's folder")

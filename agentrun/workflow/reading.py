@@ -92,14 +92,13 @@ def _assemble(
     defaults = read_defaults(data.get("defaults"), findings)
     inputs = check_inputs(convert.inputs(model.inputs), findings) if model else {}
     drafts = read_steps(data.get("steps"), defaults, findings)
-    top_env = data.get("env") if isinstance(data.get("env"), dict) else {}
     needs = check_steps(drafts, data, findings)
     steps = [convert.step(each, needs.get(each.id, ()), findings) for each in drafts]
     subs = _subworkflows(drafts, path, findings, reader)
     add_warnings(data, drafts, path.parent, findings)
     if model is None or findings.has_errors():
         return None
-    env = convert.env(top_env, ("env",), findings)
+    env = convert.env(model.env, ("env",), findings)
     hashed = tuple(
         structs.replace(each, content_hash=content_hash(each, env, _sub_hash(each, subs)))
         for each in steps

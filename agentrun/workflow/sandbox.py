@@ -35,7 +35,8 @@ _KEPT_FILTERS = frozenset({
 """`random` would change on a resume; `attr` goes round the rule that keys win."""
 
 _REFUSED_METHODS = frozenset({
-    "center", "encode", "expandtabs", "format", "format_map", "ljust", "rjust", "translate", "zfill",
+    "center", "encode", "expandtabs", "format", "format_map", "ljust", "rjust", "translate",
+    "zfill",
 })  # fmt: skip
 """Methods of str whose result is as large as an argument says, or is not text."""
 
@@ -80,8 +81,11 @@ class Sandbox(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset({"*", "**", "%", "+"})
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        if isinstance(obj, Mapping) and attribute in obj:
-            return obj[attribute]
+        if isinstance(obj, Mapping):
+            try:
+                return obj[attribute]
+            except KeyError:
+                pass  # perhaps a method, such as `.items()`
         return super().getattr(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
@@ -106,13 +110,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
             _check_size(len(left) + len(right))
         return super().call_binop(context, operator, left, right)
 
-    def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
+    def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         owner, name = getattr(obj, "__self__", None), getattr(obj, "__name__", "")
         if isinstance(owner, str):
             if name == "replace":
                 return _replace(owner, *args)
             if name == "join":
-                return _join(*args, d=owner)
+                return _join(args[0] if args else (), owner)
         return super().call(context, obj, *args, **kwargs)
 
     def join_bounded(self, parts: Iterable[Any]) -> str:

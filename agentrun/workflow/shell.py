@@ -10,9 +10,10 @@ word. Places where that can't be kept are refused (`shell_scan.py`, `shell_rules
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+
+from msgspec import Struct
 
 from agentrun.workflow.expressions import compiled
 from agentrun.workflow.template import ExpressionError, Span, ValueTooLarge, spans
@@ -25,8 +26,7 @@ MAX_TOTAL_BYTES = 1 << 20
 """Linux gives arguments and environment together a quarter of the stack limit, mostly 2 MiB."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Compiled:
+class _Compiled(Struct, frozen=True):
     """A command cut at its values: literal parts alternate with `(source, spelling)`."""
 
     problems: tuple[ExpressionError, ...]
@@ -90,12 +90,11 @@ def _checked(name: str, value: Any, source: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _compiled(command: str) -> _Compiled:
+    from agentrun.workflow.shell_commands import scanned
     from agentrun.workflow.shell_rules import refusals
-    from agentrun.workflow.shell_scan import Scanner
 
     found = spans(command)
-    scanner = Scanner(command, found)
-    scanner.scan()
+    scanner = scanned(command, found)
     refused = [*scanner.refusals, *refusals(scanner.commands)]
     problems: dict[int, ExpressionError] = {}
     for each in refused:

@@ -6,39 +6,43 @@ data. Only what can be recognised is refused; a script of the user's own that ca
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from agentrun.workflow.shell_scan import VALUE, Command, Refusal, Word
 
 _SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh", "ash", "fish", "mksh"})
-_PROGRAM_OPTION: dict[str, re.Pattern[str]] = {
-    **dict.fromkeys(_SHELLS, re.compile(r"-[a-zA-Z]*c[a-zA-Z]*")),
-    **dict.fromkeys(("python", "pypy"), re.compile(r"-[a-zA-Z]*c")),
-    **dict.fromkeys(("perl", "ruby"), re.compile(r"-[a-zA-Z]*[eE]")),
-    **dict.fromkeys(("node", "bun", "deno"), re.compile(r"-[ep]|-pe|--eval|--print|eval")),
-    **dict.fromkeys(("php",), re.compile(r"-[rRBE]|--run")),
-    **dict.fromkeys(
-        ("lua", "luajit", "R", "Rscript", "osascript", "julia", "raku"), re.compile(r"-[eE]|--eval")
-    ),
-    **dict.fromkeys(("pwsh", "powershell"), re.compile(r"(?i)-c(ommand)?")),
-    **dict.fromkeys(("psql",), re.compile(r"-c|--command")),
-    **dict.fromkeys(("mysql", "mariadb"), re.compile(r"-e|--execute")),
-    **dict.fromkeys(("su", "script", "flock", "expect"), re.compile(r"-[a-z]*c|--command")),
-    **dict.fromkeys(("env",), re.compile(r"-S|--split-string")),
-    **dict.fromkeys(("vim", "nvim", "vi"), re.compile(r"-c|--cmd")),
-    **dict.fromkeys(("gdb", "lldb"), re.compile(r"-ex|-o")),
-    **dict.fromkeys(("sed", "gsed"), re.compile(r"-[a-zA-Z]*e|--expression")),
+_PROGRAM_OPTION = {
+    name: re.compile(option)
+    for names, option in (
+        (" ".join(_SHELLS), r"-[a-zA-Z]*c[a-zA-Z]*"),
+        ("python pypy", r"-[a-zA-Z]*c"),
+        ("perl ruby", r"-[a-zA-Z]*[eE]"),
+        ("node bun deno", r"-[ep]|-pe|--eval|--print|eval"),
+        ("php", r"-[rRBE]|--run"),
+        ("lua luajit R Rscript osascript julia raku", r"-[eE]|--eval"),
+        ("pwsh powershell", r"(?i)-c(ommand)?"),
+        ("psql", r"-c|--command"),
+        ("mysql mariadb", r"-e|--execute"),
+        ("su script flock expect", r"-[a-z]*c|--command"),
+        ("env", r"-S|--split-string"),
+        ("vim nvim vi", r"-c|--cmd"),
+        ("gdb lldb", r"-ex|-o"),
+        ("sed gsed", r"-[a-zA-Z]*e|--expression"),
+    )
+    for name in names.split()
 }
-_PROGRAM_FIRST: dict[str, dict[str, int]] = {
-    **dict.fromkeys(
-        ("awk", "gawk", "mawk", "nawk"), {"-F": 1, "-v": 1, "--assign": 1, "--field-separator": 1}
-    ),
-    **dict.fromkeys(("sed", "gsed"), {"-l": 1}),
-    **dict.fromkeys(
-        ("jq", "gojq", "jaq"),
-        {"--arg": 2, "--argjson": 2, "--slurpfile": 2, "--rawfile": 2, "--indent": 1, "-L": 1},
-    ),
-    **dict.fromkeys(("yq",), {"--arg": 2, "--argjson": 2}),
-}
+"""The option after which a program stands."""
+_PROGRAM_FIRST = {
+    name: options
+    for names, options in (
+        ("awk gawk mawk nawk", {"-F": 1, "-v": 1, "--assign": 1, "--field-separator": 1}),
+        ("sed gsed", {"-l": 1}),
+        ("jq gojq jaq yq", {"--arg": 2, "--argjson": 2, "--slurpfile": 2, "--rawfile": 2,
+                            "--indent": 1, "-L": 1}),
+    )
+    for name in names.split()
+}  # fmt: skip
+"""Programs whose first operand is a program, with the options that take arguments before it."""
 _PROGRAM_FROM_FILE = {"awk": "-f", "gawk": "-f", "mawk": "-f", "sed": "-f", "jq": "-f"}
 _SCRIPT_FIRST = _SHELLS | {"python", "pypy", "perl", "ruby", "node", "php", "lua"}
 """Interpreters whose first operand is a script: what follows are its arguments, just data."""
@@ -137,7 +141,7 @@ def _all(words: list[Word], message: str, hint: str) -> Iterator[Refusal]:
 
 
 def _after(words: list[Word], options: set[str], message: str) -> Iterator[Refusal]:
-    for one, following in zip(words, words[1:], strict=False):
+    for one, following in pairwise(words):
         if one.text in options:
             yield from _all([following], message, "use a fixed name")
 
@@ -255,7 +259,8 @@ def _operands(words: list[Word], with_arguments: dict[str, int]) -> list[Word]:
 
 
 def _of_ssh(words: list[Word]) -> Iterator[Refusal]:
-    operands, skip = [], False
+    operands: list[Word] = []
+    skip = False
     hint = "send it by stdin: printf %s ${{ x }} | ssh host ..."
     for word in words[1:]:
         if skip:

@@ -9,11 +9,12 @@ Every value becomes a `Place`: how its reference must be spelled there. A place 
 would read a value as program text, or where no reference is expanded, is a `Refusal`.
 """
 
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import Literal
 
+from msgspec import Struct, field
+
+from agentrun.workflow.shell_expansion import parameter
 from agentrun.workflow.template import Span
 
 Spelling = Literal["quoted", "bare", "none"]
@@ -24,16 +25,10 @@ VALUE = "\0"
 QUOTED = "\1"
 """Stands for a quoted character in the shape of a word."""
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\[[^]]*\])?\+?=")
-_BEFORE_COMMAND = frozenset(
-    {"if", "then", "else", "elif", "do", "while", "until", "!", "{", "time", "coproc"}
-)
 MAX_NESTING = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where one value goes: `text[start:end]` is replaced; a lone `$` before it is escaped."""
 
     span: Span
@@ -41,8 +36,7 @@ class Place:
     dollar: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """A value that can't stay data where it is."""
 
     span: Span
@@ -50,9 +44,8 @@ class Refusal:
     hint: str
 
 
-@dataclass(slots=True)
-class Word:
-    """A word: its text with quotes removed, values as NUL; `shape` has quoted characters as \\1."""
+class Word(Struct):
+    """A word: its text without quotes, values as VALUE; in `shape` quoted characters are QUOTED."""
 
     text: str = ""
     shape: str = ""
@@ -60,8 +53,7 @@ class Word:
     began: bool = False
 
 
-@dataclass(slots=True)
-class Command:
+class Command(Struct):
     """A simple command: its words, and what it reads. `piped` says that it reads a pipe."""
 
     words: list[Word] = field(default_factory=list)
@@ -70,8 +62,7 @@ class Command:
     conditional: bool = False
 
 
-@dataclass(slots=True)
-class _HereDoc:
+class _HereDoc(Struct):
     delimiter: str
     quoted: bool
     strip_tabs: bool
@@ -81,7 +72,10 @@ class _HereDoc:
 class Scanner:
     """One pass over a command. Results are in `places`, `refusals` and `commands`."""
 
-    def __init__(self, text: str, spans: Sequence[Span]) -> None:
+    def __init__(
+        self, text: str, spans: Sequence[Span], read_commands: "Callable[[Scanner, str], None]"
+    ) -> None:
+        self._read_commands = read_commands
         self.text = text
         self.at = 0
         self.end = len(text)
@@ -95,23 +89,23 @@ class Scanner:
 
     # --- small steps
 
-    def _starts(self, text: str) -> bool:
+    def starts(self, text: str) -> bool:
         return self.text.startswith(text, self.at) and self.at + len(text) <= self.end
 
-    def _span(self) -> Span | None:
+    def value_here(self) -> Span | None:
         return self.spans.get(self.at) if self.at < self.end else None
 
-    def _refuse(self, span: Span, message: str, hint: str) -> None:
+    def refuse(self, span: Span, message: str, hint: str) -> None:
         self.refusals.append(Refusal(span, message, hint))
 
-    def _refuse_within(self, start: int, end: int, message: str, hint: str) -> None:
+    def refuse_within(self, start: int, end: int, message: str, hint: str) -> None:
         for at, span in self.spans.items():
             if start <= at < end:
-                self._refuse(span, message, hint)
+                self.refuse(span, message, hint)
 
-    def _put(self, span: Span, spelling: Spelling, *, dollar: bool = False) -> None:
+    def put(self, span: Span, spelling: Spelling, *, dollar: bool = False) -> None:
         if dollar and self._in_backticks:
-            self._refuse(
+            self.refuse(
                 span, "a `$` before a value in backticks is not the character `$`", "use `$(...)`"
             )
         self.places.append(Place(span, spelling, dollar))
@@ -132,7 +126,7 @@ class Scanner:
         self._depth += 1
         if self._depth > MAX_NESTING:
             self.at = self.end
-        _Commands(self, closer).run()
+        self._read_commands(self, closer)
         self._depth -= 1
 
     def newline(self) -> None:
@@ -144,14 +138,14 @@ class Scanner:
 
     def expect_heredoc(self, command: Command) -> None:
         """Read the delimiter after `<<`; the body follows at the end of the line."""
-        strip_tabs = self._starts("-")
+        strip_tabs = self.starts("-")
         self.at += strip_tabs
-        while self._starts(" ") or self._starts("\t"):
+        while self.starts(" ") or self.starts("\t"):
             self.at += 1
         delimiter, quoted = "", False
         while self.at < self.end and self.text[self.at] not in " \t\n;|&<>()":
-            if (span := self._span()) is not None:
-                self._refuse(
+            if (span := self.value_here()) is not None:
+                self.refuse(
                     span, "a value can't be the end mark of a here-document", "write a fixed word"
                 )
                 self.at = span.end
@@ -169,14 +163,14 @@ class Scanner:
             message = (
                 f"nothing is replaced in a here-document whose mark `{doc.delimiter}` is quoted"
             )
-            self._refuse_within(start, stop, message, f"write `<<{doc.delimiter}` without quotes")
+            self.refuse_within(start, stop, message, f"write `<<{doc.delimiter}` without quotes")
         else:
             outer, self.end = self.end, stop
             while self.at < self.end:
-                span = self._span()
+                span = self.value_here()
                 if span is not None:
                     doc.command.inputs.append(span)
-                self.double_quoted_part(span, in_heredoc=True)
+                self.double_quoted_part(span)
             self.end = outer
         self.at = after
 
@@ -210,7 +204,7 @@ class Scanner:
         quotes = "$'...'" if ansi else "single quotes"
         message = f"inside {quotes} the shell replaces nothing"
         hint = "use double quotes, or end the quotes before it: '...'\"${{ x }}\"'...'"
-        self._refuse_within(start, stop, message, hint)
+        self.refuse_within(start, stop, message, hint)
         if word is not None:
             text = self.text[start:stop]
             word.text, word.shape = word.text + text, word.shape + QUOTED * len(text)
@@ -220,7 +214,7 @@ class Scanner:
         """Take `"..."`."""
         self.at += 1
         while self.at < self.end and self.text[self.at] != '"':
-            span = self._span()
+            span = self.value_here()
             start = self.at
             self.double_quoted_part(span)
             if word is not None:
@@ -230,13 +224,13 @@ class Scanner:
                     word.values.append(span)
         self.at = min(self.at + 1, self.end)
 
-    def double_quoted_part(self, span: Span | None, *, in_heredoc: bool = False) -> None:
+    def double_quoted_part(self, span: Span | None) -> None:
         """Take one character, value or expansion inside double quotes or a here-document."""
         char = self.text[self.at]
         if span is not None:
-            self._put(span, "bare")
+            self.put(span, "bare")
         elif char == "\\":
-            self._escape()
+            self.escape()
         elif char == "`":
             self.backticks()
         elif char == "$":
@@ -244,11 +238,11 @@ class Scanner:
         else:
             self.at += 1
 
-    def _escape(self) -> None:
+    def escape(self) -> None:
         """Take a backslash and what follows it."""
         self.at += 1
-        if (span := self._span()) is not None:
-            self._refuse(
+        if (span := self.value_here()) is not None:
+            self.refuse(
                 span, "a backslash before `${{` hides it from the shell", "remove the backslash"
             )
             self.at = span.end
@@ -267,7 +261,7 @@ class Scanner:
         stop = min(stop, self.end)
         if self._in_backticks or "\\" in self.text[start:stop]:
             message = "in backticks with a backslash a value's quoting can't be kept"
-            self._refuse_within(start, stop, message, "use `$(...)`")
+            self.refuse_within(start, stop, message, "use `$(...)`")
             self.at = min(stop + 1, self.end)
             return
         outer, self.end, self._in_backticks = self.end, stop, True
@@ -286,28 +280,25 @@ class Scanner:
             if word is not None:
                 word.values.append(span)
                 word.text, word.shape = f"{word.text}${VALUE}", f"{word.shape}{QUOTED}{VALUE}"
-            self._put(span, "bare" if quoted else "quoted", dollar=True)
-        elif self._starts("$(("):
+            self.put(span, "bare" if quoted else "quoted", dollar=True)
+        elif self.starts("$(("):
             self.arithmetic(3, "))")
-        elif self._starts("$["):
+        elif self.starts("$["):
             self.arithmetic(2, "]")
-        elif self._starts("$("):
+        elif self.starts("$("):
             self.at += 2
-            self._nested_commands()
-        elif self._starts("${"):
-            from agentrun.workflow.shell_expansion import parameter
-
+            self.nested_commands()
+        elif self.starts("${"):
             parameter(self, quoted=quoted)
-        elif self._starts("$'") and not quoted:
-            self.at += 0
+        elif self.starts("$'") and not quoted:
             self.single_quoted(word, ansi=True)
-        elif self._starts('$"') and not quoted:
+        elif self.starts('$"') and not quoted:
             self.at += 1
             self.double_quoted(word)
         else:
-            self.at += 2 if self._starts("$$") else 1
+            self.at += 2 if self.starts("$$") else 1
 
-    def _nested_commands(self) -> None:
+    def nested_commands(self) -> None:
         pending, self._pending = self._pending, []
         self.commands_until(")")
         self._pending = pending + self._pending
@@ -317,8 +308,8 @@ class Scanner:
         start = self.at
         self.at += skip
         depth = 0
-        while self.at < self.end and not (depth == 0 and self._starts(closer)):
-            span = self._span()
+        while self.at < self.end and not (depth == 0 and self.starts(closer)):
+            span = self.value_here()
             if span is not None:
                 self.at = span.end
                 continue
@@ -326,174 +317,6 @@ class Scanner:
             depth += (char == "(") - (char == ")" and depth > 0)
             self.at += 1
         message = "in arithmetic the shell runs what a value holds (`a[$(...)]`)"
-        hint = "compute it in the expression itself: ${{ inputs.n + 1 }}; or write `$( (` for a subshell"
-        self._refuse_within(start, self.at, message, hint)
+        hint = "compute it in the expression: ${{ inputs.n + 1 }}; a subshell is written `$( (`"
+        self.refuse_within(start, self.at, message, hint)
         self.at = min(self.at + len(closer), self.end)
-
-
-class _Commands:
-    """The commands of one level: up to `)`, or the end of the text."""
-
-    def __init__(self, scanner: Scanner, closer: str) -> None:
-        self.s = scanner
-        self.closer = closer
-        self.command = Command()
-        self.word = Word()
-        self.cases: list[str] = []
-        self.parens = 0
-        self.after_redirect = False
-
-    def run(self) -> None:
-        s = self.s
-        while s.at < s.end:
-            if s._starts(self.closer) and self.closer and self._closes():
-                break
-            self._step()
-        self._end_command()
-        s.at = min(s.at + len(self.closer), s.end)
-
-    def _closes(self) -> bool:
-        if self.parens:
-            return False
-        return not (self.cases and self.cases[-1] == "pattern" and not self._is_esac())
-
-    def _is_esac(self) -> bool:
-        return self.word.text == "esac"
-
-    def _step(self) -> None:
-        from agentrun.workflow.shell_expansion import operator
-
-        s = self.s
-        char = s.text[s.at]
-        span = s._span()
-        if span is not None:
-            self._value(span)
-        elif char == "\\":
-            self._backslash()
-        elif char in " \t":
-            self._end_word()
-            s.at += 1
-        elif char == "\n":
-            self._end_command()
-            s.newline()
-        elif char == "#" and not self.word.began:
-            self._comment()
-        elif char == "'":
-            self.word.began = True
-            s.single_quoted(self.word)
-        elif char == '"':
-            self.word.began = True
-            s.double_quoted(self.word)
-        elif char == "`":
-            self.word.began = True
-            s.backticks()
-        elif char == "$":
-            self._dollar()
-        elif char in ";&|<>()":
-            operator(self, char)
-        elif char == "[" and self._subscript_here():
-            self._subscript()
-        else:
-            self._plain(char)
-
-    def _plain(self, char: str) -> None:
-        self.word.began = True
-        self.word.text += char
-        self.word.shape += char
-        self.s.at += 1
-
-    def _value(self, span: Span) -> None:
-        self.word.began = True
-        self.word.values.append(span)
-        self.word.text += VALUE
-        self.word.shape += VALUE
-        self.s._put(span, "quoted")
-
-    def _backslash(self) -> None:
-        s = self.s
-        if s._starts("\\\n"):
-            s.at += 2
-            return
-        self.word.began = True
-        following = s.text[s.at + 1 : s.at + 2]
-        self.word.text += following
-        self.word.shape += QUOTED * len(following)
-        s._escape()
-
-    def _dollar(self) -> None:
-        s = self.s
-        self.word.began = True
-        start, values = s.at, len(self.word.values)
-        text = self.word.text
-        s.dollar(self.word, quoted=False)
-        if self.word.text == text and len(self.word.values) == values:
-            taken = s.text[start : s.at]
-            self.word.text += taken
-            self.word.shape += taken if len(taken) == 1 else QUOTED * len(taken)
-
-    def _comment(self) -> None:
-        s = self.s
-        while s.at < s.end and s.text[s.at] != "\n":
-            span = s._span()
-            if span is not None:
-                s._put(span, "none")
-            else:
-                s.at += 1
-
-    def _subscript_here(self) -> bool:
-        """Say whether `[` opens an array subscript: `name[` where an assignment may stand."""
-        shape = self.word.shape
-        first = all(_ASSIGNMENT.match(each.shape) for each in self.command.words)
-        in_array = self.parens > 0 and not shape and bool(self.command.words)
-        return (first and bool(_NAME.fullmatch(shape))) or in_array
-
-    def _subscript(self) -> None:
-        s = self.s
-        start = s.at
-        while s.at < s.end and s.text[s.at] not in "]\n":
-            span = s._span()
-            s.at = span.end if span is not None else s.at + 1
-        message = "in an array's subscript the shell runs what a value holds (`$(...)`)"
-        s._refuse_within(start, s.at, message, "use a fixed subscript, or a python step")
-        self.word.began = True
-        self.word.text += "[]"
-        self.word.shape += "[]"
-        s.at = min(s.at + 1, s.end)
-
-    def _end_word(self) -> None:
-        word, self.word = self.word, Word()
-        if not word.began:
-            return
-        if self.after_redirect:
-            self.after_redirect = False
-            self.command.inputs += word.values if self.command.conditional is None else []
-            return
-        if self._is_reserved(word):
-            return
-        if re.search(r"\{[^{}]*(\0[^{}]*\.\.|\.\.[^{}]*\0)[^{}]*\}", word.shape):
-            for span in word.values:
-                self.s._refuse(
-                    span, "in `{1..n}` the shell replaces nothing", "use `$(seq 1 ${{ n }})`"
-                )
-        self.command.words.append(word)
-        texts = [each.text for each in self.command.words]
-        if texts[0] == "case" and len(texts) == 3 and texts[2] == "in":
-            self.cases.append("pattern")
-            self._end_command()
-
-    def _is_reserved(self, word: Word) -> bool:
-        """Handle the words after which a new command begins."""
-        if self.command.words or QUOTED in word.shape:
-            return False
-        if self.cases and word.text == "esac":
-            self.cases.pop()
-            return True
-        if word.text == "[[":
-            self.command.conditional = True
-        return word.text in _BEFORE_COMMAND
-
-    def _end_command(self) -> None:
-        self._end_word()
-        if self.command.words or self.command.inputs:
-            self.s.commands.append(self.command)
-        self.command = Command()

@@ -240,11 +240,11 @@ def _read_alternatives(draft: StepDraft, findings: Findings) -> list[WayDraft]:
             findings.add((*path, key), f"`{key}` can't stand in a fallback", hint, of_key=True)
         for key in sorted(kind.refuses & entry.keys()):
             findings.add((*path, key), f"`{key}` means nothing for `{name}`", of_key=True)
-        if kind.name == "agent" and isinstance(entry[name], dict):
-            if (inherited := _inherited(draft, entry)) is None:
-                continue
-            entry = {**entry, name: {**inherited, **entry[name]}}
-        found.append(WayDraft(path, kind, read_spec(kind, entry, path, findings), entry))
+        inherited = _inherited(draft, entry) if kind.name == "agent" else {}
+        if inherited is None:
+            continue
+        given = {**entry, name: {**inherited, **entry[name]}} if inherited else entry
+        found.append(WayDraft(path, kind, read_spec(kind, given, path, findings), entry))
     return found
 
 
@@ -257,9 +257,10 @@ def _inherited(draft: StepDraft, entry: dict[str, Any]) -> dict[str, Any] | None
 
     So `fallback: [{agent: {cli: codex}}]` asks codex the same. None when the step itself is wrong.
     """
-    own, given = draft.way, {**entry, **entry["agent"]}
-    if own is None or own.kind.name != "agent":
+    own = draft.way
+    if own is None or own.kind.name != "agent" or not isinstance(entry["agent"], dict):
         return {}
+    given = {**entry, **entry["agent"]}
     if own.spec is None:
         return None
     keys = [key for key in _TASK_KEYS if key not in given]

@@ -5,8 +5,9 @@ means. An expression ends at the first `}}` outside its own quotes and brackets,
 `${{ {'a': {'b': 1}} }}` and `${{ '}}' }}` are each one. A literal `${{` is written `${{ '${{' }}`.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
+
+from msgspec import Struct
 
 OPEN, CLOSE = "${{", "}}"
 
@@ -29,8 +30,7 @@ class ValueTooLarge(ExpressionError):
     """A value can't be handed to a process as an argument or variable: kind `input_format`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """One `${{ source }}` in a text: `text[start:end]` is the whole of it, delimiters included."""
 
     start: int

@@ -24,13 +24,9 @@ MAX_DURATION_S = 10 * 365 * 86400.0
 def duration_s(value: object) -> float:
     """Return seconds for `500ms`, `30s`, `10m`, `2h`, `1d`, `1h30m`, or a number of seconds."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError(
-            f"{_shown(value)} is not a duration: write 30s, 10m or a number of seconds"
-        )
-    if isinstance(value, str):
-        seconds = _parse_duration(value)
-    else:
-        seconds = float(value)
+        message = f"{_shown(value)} is not a duration: write 30s, 10m or a number of seconds"
+        raise ValueError(message)  # noqa: TRY004, Pydantic takes no TypeError
+    seconds = _parse_duration(value) if isinstance(value, str) else float(value)
     if not 0 <= seconds <= MAX_DURATION_S:
         raise ValueError(f"{_shown(value)} is out of range: a duration is from 0 to ten years")
     return seconds
