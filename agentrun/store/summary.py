@@ -48,15 +48,27 @@ def _ends(disk: Disk, path: str, codec: LineCodec) -> tuple[ev.Recorded | None, 
     if file is None:
         return None, None
     with file:
-        size = file.size
         head = file.read(0, PEEK_BYTES)
-        tail = head if size <= PEEK_BYTES else file.read(size - PEEK_BYTES, PEEK_BYTES)
-        lines = tail[: tail.rfind(b"\n") + 1].splitlines(keepends=True)
-        first = head[: head.find(b"\n") + 1]
-        if not first or not lines:  # a line longer than what was peeked at
-            first, *_ = file.read(0, size).splitlines(keepends=True) or [b""]
-    last = next((line for line in reversed(lines) if codec.proves_itself(line)), b"")
-    return _record(codec, first), _record(codec, last)
+        rest = max(0, file.size - PEEK_BYTES)
+        ends = _first(codec, head), _last(codec, file.read(rest, PEEK_BYTES) if rest else head)
+        if rest and None in ends:  # a line longer than what was peeked at
+            whole = file.read(0, file.size)
+            ends = _first(codec, whole), _last(codec, whole)
+    return ends
+
+
+def _first(codec: LineCodec, data: bytes) -> ev.Recorded | None:
+    return _record(codec, data[: data.find(b"\n") + 1])
+
+
+def _last(codec: LineCodec, data: bytes) -> ev.Recorded | None:
+    stop = data.rfind(b"\n") + 1
+    while stop > 0:
+        start = data.rfind(b"\n", 0, stop - 1) + 1
+        if record := _record(codec, data[start:stop]):
+            return record
+        stop = start
+    return None
 
 
 def _record(codec: LineCodec, line: bytes) -> ev.Recorded | None:

@@ -10,8 +10,7 @@ from agentrun.core import events as ev
 from agentrun.core.state import IllegalTransition, replay
 from agentrun.errors import StoreError
 from agentrun.store.disk import Disk
-from agentrun.store.record import Anchor, LineCodec
-from agentrun.store.recovery import Finding, survey
+from agentrun.store.recovery import Finding
 from agentrun.store.secrets import Secrets
 from agentrun.store.snapshots import SNAPSHOTS, SnapshotStore
 from agentrun.store.task import WORKFLOW
@@ -33,7 +32,7 @@ def verify(disk: Disk, view: TaskView) -> list[Finding]:
     folder = str(view.folder)
     findings.append(_workflow(disk, folder, records))
     findings.extend(_blobs(disk, folder, records))
-    findings.extend(_snapshots(disk, folder, view.task_id))
+    findings.extend(_snapshots(disk, folder, view))
     return findings
 
 
@@ -71,24 +70,19 @@ def _blobs(disk: Disk, folder: str, records: list[ev.Recorded]) -> Iterator[Find
         yield Finding(BLOBS, ok=True, message=f"{good} values are whole")
 
 
-def _snapshots(disk: Disk, folder: str, task_id: str) -> Iterator[Finding]:
-    store = SnapshotStore(folder, disk, task_id, Secrets({}))
-    codec = LineCodec(task_id)
+def _snapshots(disk: Disk, folder: str, view: TaskView) -> Iterator[Finding]:
+    store = SnapshotStore(folder, disk, view.task_id, Secrets({}))
     for found in store.all():
         name = f"{SNAPSHOTS}/{found.name}"
         read = store.read(found)
         if read is None:
             message = "is damaged or of another version; the journal is read instead"
             yield Finding(name, ok=False, message=message)
-        elif not _fits(disk, folder, codec, read.anchor):
+        elif read.anchor != view.anchor_at(found.seq):
             message = "does not fit the journal, which is read instead"
             yield Finding(name, ok=False, message=message)
         else:
             yield Finding(name, ok=True, message=f"is whole: the state after record {found.seq}")
-
-
-def _fits(disk: Disk, folder: str, codec: LineCodec, anchor: Anchor) -> bool:
-    return survey(disk, folder, codec, [anchor]).anchor == anchor
 
 
 def blobs_of(event: ev.Event) -> Iterator[str]:

@@ -6,6 +6,7 @@ written is not damage then), and shows what is left of a damaged task instead of
 
 from collections.abc import Mapping
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 
 from agentrun.core.events import Recorded
@@ -14,7 +15,7 @@ from agentrun.store import host
 from agentrun.store.disk import Disk
 from agentrun.store.lock import Held, held_by
 from agentrun.store.names import step_folder
-from agentrun.store.record import LineCodec
+from agentrun.store.record import Anchor, LineCodec, links
 from agentrun.store.recovery import Finding, Loss, Survey, survey
 from agentrun.store.snapshots import SnapshotStore, TaskCheckpoint
 from agentrun.store.task import LOGS, bound_text, folded, newest, source_texts
@@ -94,6 +95,15 @@ class TaskView:
     def log_path(self, step: str, attempt: int) -> Path:
         """Return where an attempt's output was written, if it was."""
         return Path(self._path, LOGS, step_folder(step), f"{attempt}.log")
+
+    def anchor_at(self, seq: int) -> Anchor | None:
+        """Return the place behind record `seq`, if that is left."""
+        lines = self._full.lines
+        if not 0 < seq <= len(lines):
+            return None
+        before = b"".join(lines[:seq])
+        total = links(lines[seq - 1])[1].decode()
+        return Anchor(seq, total, len(before), sha256(before).hexdigest())
 
     @cached_property
     def _full(self) -> Survey:
