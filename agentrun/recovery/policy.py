@@ -121,7 +121,7 @@ def _by_rule(case: _Case, rule: ErrorRule) -> Decision:
         case "adjust":
             return _first_answer(case, _again(case, _policy_of_rule(case), blind=False))
         case "fallback":
-            return _fallback(case) or _end(case, None)
+            return _fallback(case, told=True) or _end(case, None)
         case "continue":
             return GiveUp(_why(case), continued=True)
         case "debug":
@@ -236,11 +236,12 @@ def _next_model(case: _Case) -> Retry | None:
     return Retry(case.now, 0.0, case.state.charged + 1, str(case.failure.kind), (change,))
 
 
-def _fallback(case: _Case) -> TakeFallback | None:
+def _fallback(case: _Case, *, told: bool = False) -> TakeFallback | None:
+    """Take the next way; after `security` and `cancelled` only where a rule says so."""
     next_one = case.state.alternative + 1
     if next_one > len(case.step.fallback) or not case.repeatable:
         return None
-    if retry.never_retried(case.failure):
+    if retry.never_retried(case.failure) and not told:
         return None
     return TakeFallback(next_one, _why(case))
 

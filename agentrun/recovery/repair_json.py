@@ -9,9 +9,11 @@ The library mends whatever it is given; so its answer counts only when it holds 
 numbers of the text's JSON, no more and no fewer.
 """
 
+import contextlib
 import json
 import re
 from collections.abc import Callable, Iterator
+from typing import NoReturn
 
 from agentrun.core.model import Json, OutputSpec
 
@@ -26,6 +28,7 @@ _FENCE = re.compile(r"```[a-zA-Z0-9_-]*[ \t]*\n(.*?)(?:\n[ \t]*```|\Z)", re.DOTA
 _BEGINNING = re.compile(r"\{\s*[\"'\w/}#]|\[\s*[\"'{\[\]\d-]")
 _COMMENT = re.compile(r"(?<![:\w\"'])//[^\n]*|/\*.*?\*/|(?m:^[ \t]*#[^\n]*)", re.DOTALL)
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_COMMENT_OR_COMMA = re.compile(r'("(?:[^"\\]|\\.)*")|//[^\n]*|/\*.*?\*/|,(\s*[}\]])', re.DOTALL)
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])")
 _WORD = re.compile(r"\w+")
 _PYTHON = {"None": "null", "True": "true", "False": "false"}
@@ -89,6 +92,18 @@ def _starts_another(text: str, end: int) -> bool:
 
 
 def _mended(body: str) -> Json | None:
+    """Read it as it is, then without comments and trailing commas, then as the library would."""
+    for text in (body, _COMMENT_OR_COMMA.sub(r"\1\2", body)):
+        with contextlib.suppress(ValueError, RecursionError):
+            return json.loads(text, strict=False, parse_constant=_refuse_constant)
+    return _guessed(body)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _guessed(body: str) -> Json | None:
     from json_repair import repair_json
 
     if _cut_off(body):
@@ -111,13 +126,13 @@ def _cut_off(body: str) -> bool:
     digits, unless something follows it; a list may have had more items.
     """
     end = body.rstrip()
-    if "[" in _left_open(body):
+    if "[" in _left_open(body) or '"' in _QUOTED.sub("", body):
         return True
     if end[-1:] in {"}", "]"}:
         return False
     if body == end and re.search(r"[\d.eE+-]$", end):
         return not re.search(r"\b(?:true|false|True|False|None)$", end)
-    return body.count('"') % 2 == 1 or re.search(r'[{,]\s*"[^"\\]*"\s*$|[:,{]$', end) is not None
+    return re.search(r'[{,]\s*"[^"\\]*"\s*$|[:,{]$', end) is not None
 
 
 def _left_open(body: str) -> str:
