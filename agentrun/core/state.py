@@ -16,7 +16,7 @@ from agentrun.core.address import ancestors, under
 from agentrun.core.failure import Failure
 from agentrun.core.model import Json
 from agentrun.core.outcome import Usage
-from agentrun.core.value import Value
+from agentrun.core.value import Items, Value
 
 StepStatus = Literal[
     "pending",
@@ -299,6 +299,8 @@ def _apply_consequence(
         case ev.StepGaveUp():
             step.status, step.undecided, step.waiting = "failed", False, None
             step.gave_up, step.continued, step.ended_at = True, event.continued, time
+            if event.continued and step.items is not None:
+                step.output = Items(step.count)
         case ev.StepParked():
             _wait(step, "parked", event.until)
             if step.failure and event.until is None:

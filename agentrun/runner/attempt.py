@@ -180,6 +180,7 @@ class Attempts:
             "AGENTRUN_STEP": order.key,
             "AGENTRUN_ATTEMPT": str(order.number),
             "AGENTRUN_IDEMPOTENCY_KEY": order.idempotency_key,
+            "AGENTRUN_WORKFLOW_DIR": str(self._base_dir),
         }
         if state_dir is not None:
             if change.tmp_in_state:

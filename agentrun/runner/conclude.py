@@ -33,7 +33,7 @@ class Concluding:
 
     def _close_loop(self, key: str, state: StepState) -> None:
         children = [self._desk.state.step(address.item(key, i)) for i in range(state.count)]
-        bad = [i for i, child in enumerate(children) if child.gave_up and not child.continued]
+        bad = [i for i, child in enumerate(children) if child.gave_up]
         if not bad:
             self._desk.record(ev.StepSucceeded(key, max(state.attempts, 1), Items(state.count)))
             return

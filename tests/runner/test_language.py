@@ -108,6 +108,21 @@ def test_only_items_that_did_not_finish_run_again(desk: Desk, count: Callable[[s
     assert count("trace") == 4
 
 
+def test_a_for_each_that_may_fail_gives_null_for_the_items_that_did(desk: Desk) -> None:
+    done = desk.run("""
+        steps:
+          - id: each
+            for_each: [1, 2, 3]
+            run: test "${{ item }}" != 2 && echo "${{ item }}"
+            continue_on_error: true
+          - {id: last, run: echo ok, if: steps.each.status == 'failed'}
+        outputs: ${{ steps.each.output }}
+    """)
+    assert (done.exit_code, done.outputs) == (0, ["1", None, "3"])
+    assert done.state.step("each").status == "failed"
+    assert done.state.step("last").status == "succeeded"
+
+
 def test_until_repeats_the_step_and_each_round_has_its_own_key(desk: Desk) -> None:
     done = desk.run("""
         steps:
