@@ -34,6 +34,7 @@ STDOUT_LIMIT_BYTES = 64 * 1024 * 1024
 DRAIN_S = 0.5
 DRAIN_LOOK_S = 0.002
 DRAIN_PAUSE_S = 0.05
+BLIND_WAIT_S = 0.1
 NOTE_AFTER_S = 0.02
 """A process is recorded and guarded when it has lived this long: one that has ended leaves nothing
 to end, and the record costs a sync. Should agentrun die earlier, a resume finds the process by the
@@ -120,8 +121,7 @@ class _Child:
         self._log = log
         self._limit = stdout_limit
         self._on_stdout = on_stdout
-        self._stdout: list[bytes] = []
-        self._stdout_bytes = 0
+        self._stdout = bytearray()
         self._flooded = False
         self._over: asyncio.Future[None] = self._loop.create_future()
         self._pid = 0
@@ -193,7 +193,7 @@ class _Child:
         else:
             await self._finish(grace_s)
         code, name = _told(self._status)
-        return Exit(code, name, b"".join(self._stdout), self._flooded)
+        return Exit(code, name, bytes(self._stdout), self._flooded)
 
     def _learn_start(self) -> None:
         if not self._reaped and not self._started:
@@ -208,11 +208,9 @@ class _Child:
         if self._on_stdout:
             self._on_stdout(data)
             return
-        room = self._limit - self._stdout_bytes
-        self._stdout_bytes += len(data)
-        if room > 0:
-            self._stdout.append(data[:room])
-        if self._stdout_bytes > self._limit:
+        room = self._limit - len(self._stdout)
+        self._stdout += data[:room]
+        if len(data) > room:
             self._flooded = True
             self._end()
 
@@ -245,8 +243,15 @@ class _Child:
         self._learn_start()
         marks = self._marks if len(self._marks) == len(_MARKS) else {}
         leader = None if self._reaped and not _group_exists(self._pid) else self._pid
-        ending = await end_all(Target(leader, self._started, marks), grace_s, self.hurry)
-        self._tell_survivors(ending)
+        try:
+            ending = await end_all(Target(leader, self._started, marks), grace_s, self.hurry)
+        except OSError as error:  # no descriptor is left to look with; a signal needs none
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._pid, signal.SIGKILL)
+            self._say(f"ended the group {self._pid} without a look at who survived: {error}")
+            await asyncio.sleep(BLIND_WAIT_S)
+        else:
+            self._tell_survivors(ending)
         self._reap()
         self._read_rest()
 

@@ -31,18 +31,19 @@ _SHELLS = {
     "sh": ("sh", "-eu"),
     "zsh": ("zsh", "-f", "-euo", "pipefail"),
 }
-# Words of the shell itself and programs that every script uses: none of them is what a step
-# depends on, so no breaker may hang on them.
+# Words of the shell itself, interpreters, and programs that every script uses: none of them is what
+# a step depends on, so no breaker may hang on them.
 # fmt: off
 _NOT_A_PROGRAM = frozenset((
-    "!", "(", ".", ":", "[", "[[", "alias", "awk", "bash", "break", "case", "cat", "cd",
-    "command", "continue", "coproc", "cp", "cut", "date", "declare", "echo", "env", "eval",
-    "exec", "exit", "export", "false", "find", "for", "function", "getopts", "grep", "hash",
-    "head", "help", "if", "let", "local", "ls", "mapfile", "mkdir", "mktemp", "mv", "nohup",
-    "printf", "pwd", "read", "readonly", "return", "rm", "sed", "select", "set", "sh", "shift",
-    "shopt", "sleep", "sort", "source", "tail", "tee", "test", "time", "timeout", "touch", "tr",
-    "trap", "true", "type", "typeset", "ulimit", "umask", "unset", "until", "wait", "wc",
-    "while", "xargs", "zsh", "{",
+    "!", "(", ".", ":", "Rscript", "[", "[[", "alias", "awk", "bash", "break", "bun", "case",
+    "cat", "cd", "command", "continue", "coproc", "cp", "cut", "date", "declare", "deno",
+    "echo", "env", "eval", "exec", "exit", "export", "false", "find", "for", "function",
+    "getopts", "grep", "hash", "head", "help", "if", "java", "let", "local", "ls", "lua",
+    "make", "mapfile", "mkdir", "mktemp", "mv", "nice", "node", "nohup", "npx", "perl", "php",
+    "pipx", "printf", "pwd", "pypy", "python", "python3", "read", "readonly", "return", "rm",
+    "ruby", "sed", "select", "set", "sh", "shift", "shopt", "sleep", "sort", "source", "sudo",
+    "tail", "tee", "test", "time", "timeout", "touch", "tr", "trap", "true", "type", "typeset",
+    "ulimit", "umask", "unset", "until", "uv", "uvx", "wait", "wc", "while", "xargs", "zsh", "{",
 ))
 # fmt: on
 
@@ -78,7 +79,7 @@ async def _execute(ctx: StepContext) -> Success | Evidence:
 
     command = str(ctx.spec["command"])
     shell = _SHELLS[str(ctx.spec.get("shell", "bash"))]
-    script = command.encode("utf-8", "surrogateescape")
+    script = _encoded(command)
     with contextlib.ExitStack() as files:
         argv: tuple[str | bytes, ...] = (*shell, "-c", script)
         fds: tuple[int, ...] = ()
@@ -137,7 +138,14 @@ def stdin_of(value: Json) -> bytes | None:
     if value is None:
         return None
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) + "\n"
-    return text.encode("utf-8", "surrogateescape")
+    return _encoded(text)
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode("utf-8", "surrogateescape")  # undecodable bytes as they were
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")  # half of a pair, from JSON
 
 
 KIND = StepKind(

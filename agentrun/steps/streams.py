@@ -82,6 +82,9 @@ class _Stream(io.TextIOBase):
         if _log.get() is None:
             self.others().flush()
 
+    def close(self) -> None:
+        """Stay open: it is not the function's to close, nor the garbage collector's."""
+
     def isatty(self) -> bool:
         return _log.get() is None and self.real.isatty()
 
@@ -109,6 +112,9 @@ class _Buffer(io.RawIOBase):
     def flush(self) -> None:
         if _log.get() is None:
             self._stream.others().buffer.flush()
+
+    def close(self) -> None:
+        """Stay open."""
 
     def writable(self) -> bool:
         return True

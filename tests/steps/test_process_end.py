@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import resource
 import signal
 import sys
 import textwrap
@@ -200,6 +201,21 @@ async def test_a_record_that_fails_ends_the_process_and_passes(make_ctx: Any) ->
     with pytest.raises(NotWritable):
         await KIND.execute(ctx)
     assert alive(ctx) == []
+
+
+async def test_the_group_is_ended_even_without_a_descriptor_to_look_with(
+    make_ctx: Any, eventually: Eventually
+) -> None:
+    ctx = make_ctx()
+    task = await start(ctx, ["bash", "-c", "sleep 300 & echo ready; sleep 300; true"])
+    await eventually(lambda: "ready" in ctx.log.tail())
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        await cancel(task)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    await eventually(lambda: not alive(ctx))
 
 
 async def test_many_at_once(make_ctx: Any) -> None:

@@ -120,6 +120,10 @@ async def test_a_megabyte_that_nobody_reads(make_ctx: Any) -> None:
     assert await succeed(make_ctx, "exec <&-; echo closed", stdin="x" * 1_000_000) == "closed\n"
 
 
+async def test_half_a_character_is_no_reason_to_fail(make_ctx: Any) -> None:
+    assert await succeed(make_ctx, "cat; : \ud800", stdin="a\ud800\udcff") == "a" + "\ufffd" * 6
+
+
 async def test_no_stdin_is_an_empty_one(make_ctx: Any) -> None:
     assert await succeed(make_ctx, "cat; echo end") == "end\n"
 
@@ -243,6 +247,7 @@ async def _timed(make_ctx: Any) -> float:
         ("/usr/bin/git push", "git"),
         ("TOKEN=x curl https://a.b", "curl"),
         ("echo hi", None),
+        ("python3 report.py", None),
         ("for x in a; do b; done", None),
         ("set -x\ngh issue list", None),
         ("${{ inputs.program }} --x", None),
