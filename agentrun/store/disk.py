@@ -22,7 +22,7 @@ from typing import Self
 from agentrun.errors import NotWritable, StoreError
 from agentrun.store.system import RealSystem, System
 
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 18
 SAFE = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 """O_NONBLOCK keeps a pipe that was put in place of a file from blocking the open."""
 
@@ -173,19 +173,20 @@ class Disk:
         with file:
             return file.read(0, file.size)
 
-    def write_new(self, path: str, data: bytes, *, sync: bool = True) -> None:
+    def write_new(self, path: str, *parts: bytes, sync: bool = True) -> None:
         """Write a file that does not exist yet. Its name is durable after `sync_folder` only."""
         with self.create(path) as file:
-            file.write(data)
+            for part in parts:
+                file.write(part)
             if sync:
                 file.sync()
 
-    def replace(self, path: str, data: bytes, *, sync: bool = True) -> None:
-        """Put `data` in the place of a file: the old content or the new one, never a mixture."""
+    def replace(self, path: str, *parts: bytes, sync: bool = True) -> None:
+        """Put `parts` in the place of a file: the old content or the new one, never a mixture."""
         folder, name = os.path.split(path)
         aside = f"{folder}/.{name}.{os.getpid()}.new"
         self.remove(aside)
-        self.write_new(aside, data, sync=sync)
+        self.write_new(aside, *parts, sync=sync)
         self.rename(aside, path)
         if sync:
             self.sync_folder(folder)

@@ -156,7 +156,7 @@ class SnapshotStore:
         body = self._secrets.scrub(body)
         seal = b'\n{"sha256": "%s"}\n' % sha256(body).hexdigest().encode()
         stamp = iso(time.time()).replace("-", "").replace(":", "")
-        self._disk.replace(f"{self._folder}/{stamp}-{state.seq}.json", body + seal, sync=False)
+        self._disk.replace(f"{self._folder}/{stamp}-{state.seq}.json", body, seal, sync=False)
         self.prune(KEEP)
 
     def prune(self, keep: int) -> None:
@@ -207,9 +207,11 @@ def head_of(text: bytes) -> dict[str, Any]:
     return fields if isinstance(fields, dict) else {}
 
 
-def _unsealed(data: bytes) -> bytes | None:
-    body, _, seal = data.removesuffix(b"\n").rpartition(b"\n")
-    return body if seal == b'{"sha256": "%s"}' % sha256(body).hexdigest().encode() else None
+def _unsealed(data: bytes) -> memoryview | None:
+    stop = max(0, data.rfind(b"\n", 0, len(data) - 1))
+    body = memoryview(data)[:stop]
+    seal = b'\n{"sha256": "%s"}\n' % sha256(body).hexdigest().encode()
+    return body if data[stop:] == seal else None
 
 
 def _is_complete(read: TaskCheckpoint) -> bool:

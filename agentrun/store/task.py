@@ -5,6 +5,7 @@ journal before its mirror, snapshots last. Opening a task is recovery: both copi
 are read to their ends and mended before anything is appended.
 """
 
+import gc
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -147,6 +148,8 @@ class TaskStore:
 def open_task(disk: Disk, folder: str, task_id: str, secrets: Mapping[str, str]) -> TaskStore:
     """Lock, recover and replay a task."""
     lock = locks.acquire(disk, folder)
+    collecting = gc.isenabled()
+    gc.disable()  # it would look through all steps again and again: 0.5 s of 1.2 at 100,000 steps
     try:
         _sweep(disk, folder)
         values = ValueStore(folder, disk, secrets)
@@ -173,6 +176,9 @@ def open_task(disk: Disk, folder: str, task_id: str, secrets: Mapping[str, str])
     except BaseException:
         lock.release()
         raise
+    finally:
+        if collecting:
+            gc.enable()
     return task
 
 
