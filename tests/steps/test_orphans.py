@@ -21,7 +21,7 @@ class Left:
 
     def __init__(self, command: str, marks: dict[str, str]) -> None:
         self.process = subprocess.Popen(
-            ["bash", "-c", f"echo ready; {command}"],
+            ["bash", "-c", command],
             start_new_session=True,
             stdout=subprocess.PIPE,
             env={"PATH": os.environ["PATH"], **marks},
@@ -46,14 +46,14 @@ class Left:
 
 @pytest.fixture
 def unmarked() -> Iterator[Left]:
-    left = Left("sleep 300 & sleep 300; true", {})
+    left = Left("sleep 300 & sleep 300 & echo ready; wait", {})
     yield left
     left.end()
 
 
 @pytest.fixture
 def marked() -> Iterator[Left]:
-    left = Left("setsid sleep 300 & sleep 300; true", MARKS)
+    left = Left("setsid sleep 300 & sleep 300 & echo ready; wait", MARKS)
     yield left
     left.end()
 
@@ -105,16 +105,14 @@ async def test_the_marks_of_another_step_are_not_ours(
 
 
 async def test_nothing_left_is_nothing_done() -> None:
-    gone = Left("exit", {})
+    gone = Left("echo ready", {})
     gone.end()
     left = await end_leftovers(task_id="t", step="s", pid=gone.pid, started=1, boot=boot_id())
     assert left.found == left.survivors == ()
 
 
 async def test_one_that_ignores_sigterm_is_killed() -> None:
-    left = Left("trap '' TERM; echo set; while :; do sleep 0.05; done", {})
-    assert left.process.stdout is not None
-    left.process.stdout.readline()
+    left = Left("trap '' TERM; echo ready; while :; do sleep 0.05; done", {})
     ending = await end_leftovers(
         task_id="t", step="s", pid=left.pid, started=left.started, boot=boot_id(), grace_s=0.1
     )
