@@ -9,7 +9,6 @@ worked stands in the `Success`. Each token is counted once.
 """
 
 import uuid
-from collections.abc import Mapping
 
 import msgspec
 
@@ -23,6 +22,7 @@ from agentrun.steps.agents.dialects import dialect_of
 from agentrun.steps.agents.memory import Conversation, Remembered
 from agentrun.steps.agents.running import Run, run_cli
 from agentrun.steps.agents.verdict import AgentConfigError, evidence_of, failure_of
+from agentrun.steps.agents.written import spec_of
 from agentrun.steps.kind import StepContext
 from agentrun.steps.process import NotStarted
 
@@ -40,17 +40,6 @@ async def execute(ctx: StepContext) -> Success | Evidence:
         return evidence_of(error)
     except NotStarted as error:
         return _not_started(error.evidence, dialect)
-
-
-def spec_of(written: Mapping[str, Json]) -> AgentSpec:
-    """Return the spec with its types. A rendered prompt file has become the prompt."""
-    known = dict(written)
-    if known.get("prompt") is not None:
-        known.pop("prompt_file", None)
-    try:
-        return msgspec.convert(known, AgentSpec, strict=False)
-    except (msgspec.ValidationError, ValueError) as error:
-        raise AgentConfigError(f"agent: {error}") from error
 
 
 def _not_started(evidence: Evidence, dialect: Dialect) -> Evidence:

@@ -91,6 +91,18 @@ def conversation(ctx: StepContext, session: str, dialect: Dialect) -> Conversati
     return Conversation(why, ctx.session, counted=past.counted if past and own else None)
 
 
+def continued(ctx: StepContext, session: str) -> Conversation:
+    """Return how an attempt with a model API begins; its memory is `ctx.messages`."""
+    past = recall(ctx.state_dir)
+    why: Why = "again" if ctx.last_failure else "new"
+    if not ctx.messages or session == "fresh" or poisoned(ctx.last_failure):
+        return Conversation(why)
+    if why == "new":
+        own = past.round == ctx.round if past else session == "continue"
+        why = "interrupted" if own else "next"
+    return Conversation(why, resume="messages")
+
+
 def poisoned(failure: Failure | None) -> bool:
     """Return whether the conversation that ended so can't be gone on with."""
     if failure is None:

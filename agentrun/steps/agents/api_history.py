@@ -1,0 +1,63 @@
+"""The conversation of an API agent as JSON, and how one that is there is gone on with."""
+
+from dataclasses import dataclass, field
+
+from pydantic import ValidationError
+from pydantic_ai.messages import (
+    ModelMessage,
+    ModelMessagesTypeAdapter,
+    ModelRequest,
+    ModelResponse,
+    ToolReturnPart,
+)
+
+from agentrun.core.model import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """How a run starts: with this history, and this message (None: the history ends in a question
+    that is still open). `answered` is the answer when the history already holds it.
+    """
+
+    history: list[ModelMessage] = field(default_factory=list)
+    message: str | None = None
+    answered: str | None = None
+
+
+def to_json(messages: list[ModelMessage]) -> Json:
+    """Return the messages as JSON."""
+    return ModelMessagesTypeAdapter.dump_python(messages, mode="json")
+
+
+def from_json(value: Json) -> list[ModelMessage]:
+    """Return the messages; none when they are not from a version that can be read."""
+    if not value:
+        return []
+    try:
+        return ModelMessagesTypeAdapter.validate_python(value)
+    except ValidationError:
+        return []
+
+
+def beginning(messages: list[ModelMessage], message: str, *, is_news: bool) -> Beginning:
+    """Return how to go on. `is_news`: the message says more than the history already holds."""
+    if not messages:
+        return Beginning(message=message)
+    last = messages[-1]
+    is_open = isinstance(last, ModelRequest) or bool(last.tool_calls)
+    if is_open:
+        return Beginning(messages)
+    if not is_news and isinstance(last, ModelResponse):
+        return Beginning(messages, answered=text_of(last))
+    return Beginning(messages, message)
+
+
+def text_of(response: ModelResponse) -> str:
+    """Return the text of an answer."""
+    return response.text or ""
+
+
+def holds_results(request: ModelRequest) -> bool:
+    """Return whether a request brings back what tools returned."""
+    return any(isinstance(part, ToolReturnPart) for part in request.parts)
