@@ -21,20 +21,41 @@ MAX_LINE_BYTES = 16 * 1024 * 1024
 """A longer line of --jsonl is answered as unreadable instead of being held in memory."""
 MAX_TEXT_BYTES = 64 * 1024
 """Of a text on stdin, as much of the head and as much of the tail is kept."""
+MAX_REASON_CHARS = 200
 
 UNREADABLE = "input.unreadable"
+"""The rule of an answer to a line that could not be read."""
 
 
 def classify_command(
-    exit_code: Annotated[int | None, typer.Option("--exit-code", metavar="N", help="The exit code it ended with.")] = None,
-    signal: Annotated[str | None, typer.Option("--signal", metavar="N", help="The signal that ended it: a number or a name such as SIGKILL.")] = None,
-    status: Annotated[int | None, typer.Option("--status", metavar="N", help="The HTTP status.")] = None,
-    exception: Annotated[str | None, typer.Option("--exception", metavar="TYPE", help="The exception's type, with or without module.")] = None,
-    channel: Annotated[str | None, typer.Option("--channel", metavar="NAME", help="subprocess, python, http or llm; told from the other flags by default.")] = None,
-    jsonl: Annotated[bool, typer.Option("--jsonl", help="Read one failure a line, answer one line each.")] = False,
+    exit_code: Annotated[
+        int | None, typer.Option("--exit-code", metavar="N", help="The exit code it ended with.")
+    ] = None,
+    signal: Annotated[
+        str | None,
+        typer.Option("--signal", metavar="N", help="What ended it: a number, or SIGKILL, or KILL."),
+    ] = None,
+    status: Annotated[
+        int | None, typer.Option("--status", metavar="N", help="The HTTP status.")
+    ] = None,
+    exception: Annotated[
+        str | None,
+        typer.Option("--exception", metavar="TYPE", help="The exception's type."),
+    ] = None,
+    channel: Annotated[
+        str | None,
+        typer.Option(
+            "--channel",
+            metavar="NAME",
+            help="subprocess, python, http or llm; by default the other flags tell it.",
+        ),
+    ] = None,
+    jsonl: Annotated[
+        bool, typer.Option("--jsonl", help="Read one failure a line, answer one line each.")
+    ] = False,
     json_: Annotated[bool, typer.Option("--json", help="Answer with one JSON object.")] = False,
 ) -> None:
-    """Explain a failure: its category, its kind, and the rule and evidence behind them.
+    r"""Explain a failure: its category, its kind, and the rule and evidence behind them.
 
     The text is read from stdin.
 
@@ -46,18 +67,20 @@ def classify_command(
       agentrun classify --jsonl < failures.jsonl > verdicts.jsonl
     """
     if sys.stdin.isatty():
-        raise _usage("classify reads the failure's text from stdin, and stdin is a terminal; try: COMMAND 2>&1 | agentrun classify")
-    if jsonl:
-        _refuse_flags(exit_code, signal, status, exception, channel)
+        raise _usage("the failure's text is read from stdin; try: COMMAND 2>&1 | agentrun classify")
+    flags: dict[str, object] = {
+        "exit_code": exit_code,
+        "signal": signal,
+        "status": status,
+        "exception": exception,
+        "channel": channel,
+    }
+    if not jsonl:
+        _answer_one(flags, as_json=json_)
+    elif any(value is not None for value in flags.values()):
+        raise _usage("--jsonl carries the signals on each line; leave out the other flags")
+    else:
         _answer_lines(sys.stdin.buffer)
-        return
-    flags = {"exit_code": exit_code, "signal": signal, "status": status, "exception": exception, "channel": channel}
-    try:
-        evidence = from_jsonl({**flags, "text": _head_and_tail(sys.stdin.buffer)})
-    except ValueError as error:
-        raise _usage(str(error)) from error
-    verdict = classify(evidence, now=time.time())
-    typer.echo(json.dumps(_as_json(verdict), ensure_ascii=False) if json_ else _explained(verdict))
 
 
 def _usage(message: str) -> typer.Exit:
@@ -65,20 +88,33 @@ def _usage(message: str) -> typer.Exit:
     return typer.Exit(2)
 
 
-def _refuse_flags(*flags: object) -> None:
-    if any(flag is not None for flag in flags):
-        raise _usage("--jsonl carries the signals on each line; leave out the other flags")
+def _print(line: str) -> None:
+    """Write a line as UTF-8: text from JSON may hold half a surrogate pair."""
+    typer.echo(line.encode("utf-8", "replace"))
+
+
+# One failure
+
+
+def _answer_one(flags: dict[str, object], *, as_json: bool) -> None:
+    try:
+        evidence = from_jsonl({**flags, "text": _head_and_tail(sys.stdin.buffer)})
+    except ValueError as error:
+        raise _usage(str(error)) from error
+    verdict = classify(evidence, now=time.time())
+    if as_json:
+        answer = {**_as_json(verdict), "hint": hint_for(verdict)}
+        _print(json.dumps(answer, ensure_ascii=False))
+    else:
+        _print(_explained(verdict))
 
 
 def _head_and_tail(stream: BinaryIO) -> str:
-    """The beginning and the end of a stream of any length, in bounded memory."""
+    """Read the beginning and the end of a stream of any length, in bounded memory."""
     head, tail = stream.read(MAX_TEXT_BYTES), b""
     while chunk := stream.read(MAX_TEXT_BYTES):
         tail = (tail + chunk)[-MAX_TEXT_BYTES:]
     return (head + tail).decode("utf-8", "replace")
-
-
-# -- one failure ------------------------------------------------------------------------------
 
 
 def _as_json(verdict: Verdict) -> dict[str, object]:
@@ -88,7 +124,6 @@ def _as_json(verdict: Verdict) -> dict[str, object]:
         "retry_after_s": verdict.retry_after_s,
         "rule": verdict.rule,
         "evidence": verdict.evidence,
-        "hint": hint_for(verdict),
     }
 
 
@@ -97,23 +132,21 @@ def _explained(verdict: Verdict) -> str:
         f"category  {verdict.category.value}",
         f"kind      {verdict.kind.value}",
         f"rule      {verdict.rule}",
-        f"evidence  {verdict.evidence}",
+        f"evidence  {verdict.evidence or '-'}",
     ]
     if verdict.retry_after_s is not None:
         lines.append(f"wait      {verdict.retry_after_s:g} s")
     return "\n".join([*lines, f"next      {hint_for(verdict)}"])
 
 
-# -- many failures ----------------------------------------------------------------------------
+# Many failures
 
 
 def _answer_lines(stream: BinaryIO) -> None:
-    """One answer a line, in order: a line that cannot be read is answered, too, and warned of."""
+    """Answer every line, in order: one that cannot be read is answered, too, and warned of."""
     for number, line in enumerate(_lines(stream), start=1):
-        if not line.strip():
-            continue
-        sys.stdout.write(json.dumps(_answer(number, line), ensure_ascii=False) + "\n")
-        sys.stdout.flush()
+        if line.strip():
+            _print(json.dumps(_answer(number, line), ensure_ascii=False))
 
 
 def _lines(stream: BinaryIO) -> Iterator[bytes]:
@@ -127,18 +160,15 @@ def _answer(number: int, line: bytes) -> dict[str, object]:
     entry: object = None
     try:
         entry = json.loads(line.decode("utf-8", "replace"))
-        evidence = _evidence(entry)
+        verdict = classify(_evidence(entry), now=time.time())
     except (ValueError, RecursionError) as error:
-        typer.echo(f"agentrun classify: line {number}: {error}", err=True)
-        verdict = Verdict(Category.FATAL, Kind.UNKNOWN, UNREADABLE, f"line {number}: {error}"[:200])
-    else:
-        verdict = classify(evidence, now=time.time())
-    answer = _as_json(verdict)
-    del answer["hint"]
-    return {"id": entry.get("id") if isinstance(entry, dict) else None, **answer}
+        reason = f"line {number}: {error}"[:MAX_REASON_CHARS]
+        typer.echo(f"agentrun classify: {reason}", err=True)
+        verdict = Verdict(Category.FATAL, Kind.UNKNOWN, UNREADABLE, reason)
+    return {"id": entry.get("id") if isinstance(entry, dict) else None, **_as_json(verdict)}
 
 
 def _evidence(entry: object) -> Evidence:
     if not isinstance(entry, dict):
-        raise ValueError("it is not a JSON object")  # noqa: TRY004 - one kind of answer for all bad lines
+        raise ValueError("it is not a JSON object")  # noqa: TRY004 - one error for all bad lines
     return from_jsonl(entry)

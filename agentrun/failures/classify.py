@@ -83,12 +83,13 @@ def builtin_rules() -> tuple[Rule, ...]:
         process,
         python,
         runtimes,
+        sql,
         system,
         vcs,
     )
 
     rooms = (
-        process, llm, llm_requests, agents, http, python, databases, vcs, packages, containers,
+        process, llm, llm_requests, agents, http, python, sql, databases, vcs, packages, containers,
         cloud, builds, runtimes, network, system,
     )  # fmt: skip
     rank = {kind: number for number, kind in enumerate(QUESTIONS)}

@@ -28,7 +28,9 @@ def rule_from_mapping(mapping: Mapping[str, object]) -> Rule:
     kind = Kind(_one_of(mapping.get("kind"), tuple(Kind), "kind"))
     match = mapping.get("match")
     if not isinstance(match, Mapping) or not match:
-        raise ValueError("`match` is missing or empty: a rule without a condition would take every failure")
+        raise ValueError(
+            "`match` is missing or empty: a rule without a condition would take every failure"
+        )
     _only(match, _MATCH_KEYS, "`match`")
     if set(match) == {"unless"}:
         raise ValueError("`match` has only `unless`: say what the rule is to match, too")
@@ -41,7 +43,9 @@ def rule_from_mapping(mapping: Mapping[str, object]) -> Rule:
         pattern=_pattern(match, "text"),
         unless=_pattern(match, "unless"),
         exception=_exception(match),
-        exit_codes=_each(match, "exit_code", lambda value: _whole(value, "exit_code", -255, 4294967295)),
+        exit_codes=_each(
+            match, "exit_code", lambda value: _whole(value, "exit_code", -255, 4294967295)
+        ),
         statuses=_each(match, "status", lambda value: _whole(value, "status", 100, 599)),
         signals=_each(match, "signal", _signal),
         channels=tuple(channel for channel in CHANNELS if channel in channels),
@@ -59,13 +63,18 @@ def _only(mapping: Mapping[str, object], known: tuple[str, ...], where: str) -> 
     for key in mapping:
         if key not in known:
             near = get_close_matches(str(key), known, 1)
-            raise ValueError(f"{where} has no key `{key}`" + (f"; did you mean `{near[0]}`?" if near else f"; it may have {', '.join(known)}"))
+            raise ValueError(
+                f"{where} has no key `{key}`"
+                + (f"; did you mean `{near[0]}`?" if near else f"; it may have {', '.join(known)}")
+            )
 
 
 def _one_of(value: object, allowed: tuple[str, ...], key: str) -> str:
     if value in allowed:
         return str(value)
-    raise ValueError(f"`{key}` is {value!r}; it must be one of {', '.join(str(item) for item in allowed)}")
+    raise ValueError(
+        f"`{key}` is {value!r}; it must be one of {', '.join(str(item) for item in allowed)}"
+    )
 
 
 def _text(value: object, key: str) -> str:
@@ -98,7 +107,11 @@ def _sound(source: str, key: str) -> str:
 def _exception(match: Mapping[str, object]) -> str:
     if "exception" not in match:
         return ""
-    return "|".join(_each(match, "exception", lambda value: _sound(_text(value, "match.exception"), "exception")))
+    return "|".join(
+        _each(
+            match, "exception", lambda value: _sound(_text(value, "match.exception"), "exception")
+        )
+    )
 
 
 def _signal(value: object) -> str:
@@ -112,7 +125,9 @@ def _whole(value: object, key: str, low: int, high: int) -> int:
     raise ValueError(f"`match.{key}` is {value!r}; it must be a whole number from {low} to {high}")
 
 
-def _each(match: Mapping[str, object], key: str, read: Callable[[object], _Item]) -> tuple[_Item, ...]:
+def _each(
+    match: Mapping[str, object], key: str, read: Callable[[object], _Item]
+) -> tuple[_Item, ...]:
     """One value or a list of them."""
     if key not in match:
         return ()
@@ -127,4 +142,6 @@ def _refuse_contradiction(match: Mapping[str, object], channels: tuple[str, ...]
     """Conditions that no failure can meet together."""
     ended = "exit_code" in match or "signal" in match
     if channels and ended and "subprocess" not in channels:
-        raise ValueError("`match` asks for an exit code or signal on a channel that has none: it can never match")
+        raise ValueError(
+            "`match` asks for an exit code or signal on a channel that has none: it can never match"
+        )

@@ -1,31 +1,12 @@
 """Rules for databases and brokers: PostgreSQL, MySQL and MariaDB, SQLite, Redis, MongoDB, Kafka,
 RabbitMQ, Elasticsearch, Oracle, SQL Server, Cassandra.
 
-Owns SQLSTATE classes, MySQL's numbers, Redis' reply prefixes and the drivers' exception types.
+Owns their sentences, Redis' reply prefixes and the drivers' exception types; numbers and states
+are sql.py's.
 """
 
 from agentrun.core.failure import Kind
 from agentrun.failures.rules import Level, Rule
-
-
-def _mysql(kind: Kind, *numbers: int) -> Rule:
-    """MySQL prints `ERROR 1205 (HY000)`, its drivers `(1205, '...')` or `1205 (HY000): ...`."""
-    alternatives = "|".join(str(number) for number in numbers)
-    return Rule(
-        f"mysql.{kind.value}",
-        kind,
-        pattern=rf"^error (?:{alternatives})(?: \(|:)|\b\w*error: ?\(?(?:{alternatives})(?:, | \()"
-        rf"|\b(?:{alternatives}) \([0-9A-Z]{{5}}\)|\berrno: (?:{alternatives})\b",
-    )
-
-
-def _state(kind: Kind, states: str) -> Rule:
-    return Rule(
-        f"sqlstate.{kind.value}",
-        kind,
-        pattern=rf"\bsqlstate\W{{0,6}}(?:{states})\b|\bcode: '(?:{states})'|\"code\": ?\"(?:{states})\""
-        rf"|^(?:error|fatal|panic): +(?:{states}):",
-    )
 
 
 def _type(kind: Kind, names: str) -> Rule:
@@ -33,424 +14,299 @@ def _type(kind: Kind, names: str) -> Rule:
 
 
 RULES: tuple[Rule, ...] = (
-    # -- stopped ------------------------------------------------------------------------------
-    Rule("sql.cancelled", Kind.CANCELLED, words=("canceling statement due to user request", "query execution was interrupted", "interrupted at user request"), level=Level.DECISIVE,
-         unless=r"maximum statement execution time"),
-    Rule("db.corrupt", Kind.CRASH, words=("database disk image is malformed", "invalid page in block", "is marked as crashed", "table is marked as crashed", "could not read block", "index corrupted", "btree page", "corruptindexexception", "wiredtiger error", "wt_panic"), level=Level.SPECIFIC),
-    Rule("db.server_died", Kind.CRASH, words=("the database system is in recovery mode after", "terminating connection because of crash of another server process")),
-    # -- memory -------------------------------------------------------------------------------
-    Rule("db.memory", Kind.OUT_OF_MEMORY, words=("used memory > 'maxmemory'", "out of shared memory", "circuitbreakingexception", "circuit_breaking_exception", "exceeded memory limit for", "oom command not allowed", "[parent] data too large", "ora-04031", "ora-04030", "resource pool"), unless=r"pool size"),
+    # stopped
+    Rule(
+        "sql.cancelled",
+        Kind.CANCELLED,
+        words="canceling statement due to user request | query execution was interrupted"
+        " | interrupted at user request",
+        level=Level.DECISIVE,
+        unless="maximum statement execution time",
+    ),
+    Rule(
+        "db.corrupt",
+        Kind.CRASH,
+        words="database disk image is malformed | invalid page in block | is marked as crashed"
+        " | table is marked as crashed | could not read block | index corrupted"
+        " | btree page | corruptindexexception | wiredtiger error | wt_panic",
+        level=Level.SPECIFIC,
+    ),
+    Rule(
+        "db.server_died",
+        Kind.CRASH,
+        words="the database system is in recovery mode after"
+        " | terminating connection because of crash of another server process",
+    ),
+    # memory
+    Rule(
+        "db.memory",
+        Kind.OUT_OF_MEMORY,
+        words="used memory > 'maxmemory' | out of shared memory | circuitbreakingexception"
+        " | circuit_breaking_exception | exceeded memory limit for"
+        " | oom command not allowed | [parent] data too large | ora-04031 | ora-04030"
+        " | resource pool",
+        unless="pool size",
+    ),
     Rule("sqlstate.memory", Kind.OUT_OF_MEMORY, exception=r"psycopg2?\.OutOfMemory"),
-    Rule("db.disk", Kind.DISK_FULL, words=("the table is full", "is full (error 1114", "misconf redis is configured to save rdb", "ora-01653", "ora-01654", "could not write to file \"base/pgsql_tmp", "disk_full", "diskfull", "disk usage exceeded flood"), pattern=r"\bthe table '.{1,100}' is full", level=Level.DECISIVE),
+    Rule(
+        "db.disk",
+        Kind.DISK_FULL,
+        words="the table is full | is full (error 1114"
+        " | misconf redis is configured to save rdb | ora-01653 | ora-01654"
+        ' | could not write to file "base/pgsql_tmp | disk_full | diskfull'
+        " | disk usage exceeded flood",
+        pattern=r"\bthe table '.{1,100}' is full",
+        level=Level.DECISIVE,
+    ),
     _type(Kind.DISK_FULL, r"DiskFull\w*"),
-    # -- who are you --------------------------------------------------------------------------
+    # who are you
     Rule(
         "db.auth",
         Kind.AUTH,
-        words=(
-            "password authentication failed",
-            "no password supplied",
-            "authentication failed for user",
-            "access denied for user",
-            "peer authentication failed",
-            "ident authentication failed",
-            "noauth authentication required",
-            "wrongpass",
-            "invalid username-password pair",
-            "hello must be called with the client already authenticated",
-            "err auth",
-            "err invalid password",
-            "bad auth",
-            "command requires authentication",
-            "login failed for user",
-            "ora-01017",
-            "ora-28000",
-            "access_refused",
-            "saslauthenticationexception",
-            "sasl authentication failed",
-            "missing authentication credentials for rest request",
-            "scram",
-            "the server requested scram",
-            "client password must be a string",
-            "authentication plugin",
-            "unable to authenticate user",
-        ),
-        pattern=r"fatal: +role \"[^\"\n]+\" does not exist|fatal: +role \"[^\"\n]+\" is not permitted to log in",
-        unless=r"plugin .{1,60}cannot be loaded",
+        words="password authentication failed | no password supplied"
+        " | authentication failed for user | access denied for user"
+        " | peer authentication failed | ident authentication failed"
+        " | noauth authentication required | wrongpass | invalid username-password pair"
+        " | hello must be called with the client already authenticated | err auth"
+        " | err invalid password | bad auth | command requires authentication"
+        " | login failed for user | ora-01017 | ora-28000 | access_refused"
+        " | saslauthenticationexception | sasl authentication failed"
+        " | missing authentication credentials for rest request | scram"
+        " | the server requested scram | client password must be a string"
+        " | authentication plugin | unable to authenticate user",
+        pattern=r"fatal: +role \"[^\"\n]+\" does not exist"
+        r"|fatal: +role \"[^\"\n]+\" is not permitted to log in",
+        unless="plugin .{1,60}cannot be loaded",
     ),
-    _type(Kind.AUTH, r"AuthenticationFailed|InvalidPassword\w*|InvalidAuthorizationSpecification\w*|AuthenticationError|AuthenticationWrongNumberOfArgsError|SaslError"),
+    _type(
+        Kind.AUTH,
+        r"AuthenticationFailed|InvalidPassword\w*|InvalidAuthorizationSpecification\w*"
+        "|AuthenticationError|AuthenticationWrongNumberOfArgsError|SaslError",
+    ),
     Rule(
         "db.permission",
         Kind.PERMISSION,
-        words=(
-            "attempt to write a readonly database",
-            "readonly you can't write against a read only",
-            "can't write against a read only",
-            "in a read-only transaction",
-            "pg_hba.conf rejects connection",
-            "no pg_hba.conf entry",
-            "must be owner of",
-            "noperm",
-            "permission denied for",
-            "--read-only option so it cannot execute",
-            "command denied to user",
-            "not authorized on",
-            "ora-01031",
-            "ora-00942: insufficient",
-            "cluster_block_exception",
-            "must be superuser",
-            "not primary",
-            "not master",
-            "no permissions to",
-            "need permission",
-            "row-level security",
-            "read-only mode",
-        ),
+        words="attempt to write a readonly database"
+        " | readonly you can't write against a read only"
+        " | can't write against a read only | in a read-only transaction"
+        " | pg_hba.conf rejects connection | no pg_hba.conf entry | must be owner of"
+        " | noperm | permission denied for | --read-only option so it cannot execute"
+        " | command denied to user | not authorized on | ora-01031"
+        " | ora-00942: insufficient | cluster_block_exception | must be superuser"
+        " | not primary | not master | no permissions to | need permission"
+        " | row-level security | read-only mode",
         pattern=r"command '[^'\n]{1,60}' not allowed|\bopcode\b.{0,20}unauthorized",
-        unless=r"flood.stage|disk",
+        unless="flood.stage|disk",
     ),
-    _type(Kind.PERMISSION, r"InsufficientPrivilege\w*|ReadOnlySqlTransaction\w*|NoPermissionError|ReadOnlyError|DbAccessDenied\w*|TopicAuthorizationFailedError"),
-    # -- not up to it -------------------------------------------------------------------------
+    _type(
+        Kind.PERMISSION,
+        r"InsufficientPrivilege\w*|ReadOnlySqlTransaction\w*|NoPermissionError"
+        r"|ReadOnlyError|DbAccessDenied\w*|TopicAuthorizationFailedError",
+    ),
+    # not up to it
     Rule(
         "db.overloaded",
         Kind.OVERLOADED,
-        words=(
-            "too many connections",
-            "too many clients already",
-            "remaining connection slots are reserved",
-            "max number of clients reached",
-            "max_user_connections",
-            "max_connections",
-            "the database system is starting up",
-            "the database system is shutting down",
-            "the database system is in recovery mode",
-            "the database system is not yet accepting connections",
-            "loading redis is loading",
-            "redis is loading the dataset",
-            "busy redis is busy",
-            "busy script",
-            "tryagain",
-            "clusterdown",
-            "hash slot not served",
-            "es_rejected_execution_exception",
-            "rejected execution",
-            "all shards failed",
-            "not_leader_for_partition",
-            "notleaderforpartition",
-            "leader not available",
-            "leadernotavailable",
-            "coordinator not available",
-            "maxclientsinsessionmode",
-            "max clients in session mode",
-            "query_wait_timeout",
-            "not enough replicas",
-            "notenoughreplicas",
-            "no master",
-            "noreplicas",
-            "quorum",
-            "unavailableexception",
-            "too_many_connections",
-        ),
-        unless=r"all shards failed(?s:.*)(?:parse|illegal_argument|query_shard)",
+        words="too many connections | too many clients already"
+        " | remaining connection slots are reserved | max number of clients reached"
+        " | max_user_connections | max_connections | the database system is starting up"
+        " | the database system is shutting down"
+        " | the database system is in recovery mode"
+        " | the database system is not yet accepting connections"
+        " | loading redis is loading | redis is loading the dataset | busy redis is busy"
+        " | busy script | tryagain | clusterdown | hash slot not served"
+        " | es_rejected_execution_exception | rejected execution | all shards failed"
+        " | not_leader_for_partition | notleaderforpartition | leader not available"
+        " | leadernotavailable | coordinator not available | maxclientsinsessionmode"
+        " | max clients in session mode | query_wait_timeout | not enough replicas"
+        " | notenoughreplicas | no master | noreplicas | quorum | unavailableexception"
+        " | too_many_connections",
+        unless="all shards failed(?s:.*)(?:parse|illegal_argument|query_shard)",
     ),
-    _type(Kind.OVERLOADED, r"TooManyConnections\w*|CannotConnectNow\w*|BusyLoadingError|ClusterDownError|TryAgainError|MaxConnectionsError|SlotNotCoveredError|ConfigurationLimitExceeded"),
-    # -- time ---------------------------------------------------------------------------------
+    _type(
+        Kind.OVERLOADED,
+        r"TooManyConnections\w*|CannotConnectNow\w*|BusyLoadingError|ClusterDownError"
+        "|TryAgainError|MaxConnectionsError|SlotNotCoveredError"
+        "|ConfigurationLimitExceeded",
+    ),
+    # time
     Rule(
         "db.timeout",
         Kind.TIMEOUT,
-        words=(
-            "due to statement timeout",
-            "idle-in-transaction timeout",
-            "idle-session timeout",
-            "maximum statement execution time exceeded",
-            "maxtimemsexpired",
-            "operation exceeded time limit",
-            "queuepool limit",
-            "server selection timed out",
-            "serverselectiontimeouterror",
-            "timeout reading from socket",
-            "timeout connecting to server",
-            "requesttimedout",
-            "readtimeout",
-            "writetimeout",
-            "operationtimedout",
-            "ora-01013",
-            "ora-12170",
-            "lock request time out",
-        ),
-        unless=r"lock request time out|connection refused|name or service not known|nodename nor servname|name resolution|not-master|certificate verify",
+        words="due to statement timeout | idle-in-transaction timeout | idle-session timeout"
+        " | maximum statement execution time exceeded | maxtimemsexpired"
+        " | operation exceeded time limit | queuepool limit | server selection timed out"
+        " | serverselectiontimeouterror | timeout reading from socket"
+        " | timeout connecting to server | requesttimedout | readtimeout | writetimeout"
+        " | operationtimedout | ora-01013 | ora-12170 | lock request time out",
+        unless="lock request time out|connection refused|name or service not known"
+        "|nodename nor servname|name resolution|not-master|certificate verify",
     ),
     _type(Kind.TIMEOUT, r"IdleInTransactionSessionTimeout\w*|ExecutionTimeout|ConnectionTimeout"),
-    # -- the wire -----------------------------------------------------------------------------
+    # the wire
     Rule(
         "db.gone",
         Kind.NETWORK,
-        words=(
-            "terminating connection due to administrator command",
-            "server closed the connection unexpectedly",
-            "mysql server has gone away",
-            "lost connection to mysql server",
-            "lost connection to server",
-            "can't connect to mysql server",
-            "can't connect to local mysql server",
-            "can't connect to local server",
-            "can't connect to server",
-            "is the server running",
-            "could not connect to server",
-            "connection to server at",
-            "connection to server on socket",
-            "could not connect to redis",
-            "link with master is down",
-            "masterdown",
-            "no servers found yet",
-            "no reachable servers",
-            "nobrokersavailable",
-            "connection has been closed unexpectedly",
-            "connection not open",
-            "the connection is closed",
-            "connection is closed",
-            "connection already closed",
-            "ora-12541",
-            "ora-12154",
-            "ora-03113",
-            "ora-03114",
-            "mongonetworkerror",
-            "mongoserverselectionerror",
-            "broker transport failure",
-            "ssl connection has been closed unexpectedly",
-            "ssl syscall error",
-            "could not translate host name",
-            "unknown mysql server host",
-            "could not receive data from server",
-            "could not send data to server",
-            "all brokers down",
-            "no living connections",
-            "nolivingconnections",
-            "connection reset",
-        ),
-        unless=r"timeout expired|starting up|fatal: +(?!terminating)",
+        words="terminating connection due to administrator command"
+        " | server closed the connection unexpectedly | mysql server has gone away"
+        " | lost connection to mysql server | lost connection to server"
+        " | can't connect to mysql server | can't connect to local mysql server"
+        " | can't connect to local server | can't connect to server"
+        " | is the server running | could not connect to server | connection to server at"
+        " | connection to server on socket | could not connect to redis"
+        " | link with master is down | masterdown | no servers found yet"
+        " | no reachable servers | nobrokersavailable"
+        " | connection has been closed unexpectedly | connection not open"
+        " | the connection is closed | connection is closed | connection already closed"
+        " | ora-12541 | ora-12154 | ora-03113 | ora-03114 | mongonetworkerror"
+        " | mongoserverselectionerror | broker transport failure"
+        " | ssl connection has been closed unexpectedly | ssl syscall error"
+        " | could not translate host name | unknown mysql server host"
+        " | could not receive data from server | could not send data to server"
+        " | all brokers down | no living connections | nolivingconnections"
+        " | connection reset",
+        unless="timeout expired|starting up|fatal: +(?!terminating)",
     ),
-    _type(Kind.NETWORK, r"AdminShutdown\w*|CrashShutdown\w*|ConnectionDoesNotExist\w*|ConnectionFailure|AutoReconnect|ConnectionException|MasterDownError|NoHostAvailable|CannotSendRequest|InterfaceErrorConnection"),
-    # -- somebody holds it --------------------------------------------------------------------
+    _type(
+        Kind.NETWORK,
+        r"AdminShutdown\w*|CrashShutdown\w*|ConnectionDoesNotExist\w*|ConnectionFailure"
+        "|AutoReconnect|ConnectionException|MasterDownError|NoHostAvailable"
+        "|CannotSendRequest|InterfaceErrorConnection",
+    ),
+    # somebody holds it
     Rule(
         "db.lock",
         Kind.LOCK,
-        words=(
-            "due to lock timeout",
-            "could not obtain lock on",
-            "deadlock detected",
-            "deadlock found",
-            "could not serialize access",
-            "lock wait timeout exceeded",
-            "database is locked",
-            "database table is locked",
-            "database schema is locked",
-            "sqlite_busy",
-            "sqlite_locked",
-            "writeconflict",
-            "write conflict",
-            "lock request time out period exceeded",
-            "was deadlocked on lock resources",
-            "restart transaction",
-            "transaction retry",
-            "retry transaction",
-            "ora-00054",
-            "ora-00060",
-            "ora-08177",
-            "could not set lock on file",
-            "conflicting lock is held",
-            "unable to acquire lock within",
-            "cannot acquire a lock",
-            "being accessed by other users",
-            "locktimeout",
-            "lock not available",
-            "optimistic lock",
-            "record has changed since last read",
-            "staleobjectstate",
-            "sqlite3.operationalerror: locked",
-            "io error: lock",
-        ),
+        words="due to lock timeout | could not obtain lock on | deadlock detected"
+        " | deadlock found | could not serialize access | lock wait timeout exceeded"
+        " | database is locked | database table is locked | database schema is locked"
+        " | sqlite_busy | sqlite_locked | writeconflict | write conflict"
+        " | lock request time out period exceeded | was deadlocked on lock resources"
+        " | restart transaction | transaction retry | retry transaction | ora-00054"
+        " | ora-00060 | ora-08177 | could not set lock on file | conflicting lock is held"
+        " | unable to acquire lock within | cannot acquire a lock"
+        " | being accessed by other users | locktimeout | lock not available"
+        " | optimistic lock | record has changed since last read | staleobjectstate"
+        " | sqlite3.operationalerror: locked | io error: lock",
         level=Level.DECISIVE,
     ),
-    _type(Kind.LOCK, r"LockNotAvailable\w*|DeadlockDetected\w*|SerializationFailure\w*|SerializationError|WatchError|StaleDataError|TransactionAborted\w*"),
-    # -- it is there and stays there ----------------------------------------------------------
+    _type(
+        Kind.LOCK,
+        r"LockNotAvailable\w*|DeadlockDetected\w*|SerializationFailure\w*"
+        r"|SerializationError|WatchError|StaleDataError|TransactionAborted\w*",
+    ),
+    # it is there and stays there
     Rule(
         "db.exists",
         Kind.RESOURCE_CONFLICT,
-        words=(
-            "duplicate key value",
-            "duplicate entry",
-            "unique constraint failed",
-            "violates unique constraint",
-            "unique constraint violated",
-            "unique key constraint",
-            "e11000",
-            "duplicate key error",
-            "violates exclusion constraint",
-            "busygroup",
-            "version_conflict_engine_exception",
-            "resource_already_exists_exception",
-            "namespaceexists",
-            "topic already exists",
-            "topicalreadyexists",
-            "database exists",
-            "ora-00001",
-            "busykey",
-        ),
-        pattern=r"(?:relation|table|database|schema|type|role|index|extension|view|function|user) [\"`'][^\"`'\n]{1,120}[\"`'](?: of relation .{1,80})? already exists",
+        words="duplicate key value | duplicate entry | unique constraint failed"
+        " | violates unique constraint | unique constraint violated"
+        " | unique key constraint | e11000 | duplicate key error"
+        " | violates exclusion constraint | busygroup | version_conflict_engine_exception"
+        " | resource_already_exists_exception | namespaceexists | topic already exists"
+        " | topicalreadyexists | database exists | ora-00001 | busykey",
+        pattern="(?:relation|table|database|schema|type|role|index|extension|view|function"
+        r"|user) [\"`'][^\"`'\n]{1,120}[\"`'](?: of relation .{1,80})? already exists",
         unless=r"column \"[^\"\n]+\" of relation",
         level=Level.DECISIVE,
     ),
-    _type(Kind.RESOURCE_CONFLICT, r"UniqueViolation\w*|Duplicate\w+|ExclusionViolation\w*|ObjectInUse\w*"),
-    # -- absent -------------------------------------------------------------------------------
+    _type(
+        Kind.RESOURCE_CONFLICT,
+        r"UniqueViolation\w*|Duplicate\w+|ExclusionViolation\w*|ObjectInUse\w*",
+    ),
+    # absent
     Rule(
         "db.extension",
         Kind.MISSING_DEPENDENCY,
-        words=("could not open extension control file", "could not access file \"$libdir", "no such module: ", "authentication plugin 'caching_sha2_password' cannot be loaded", "cryptography' package is required", "can't load plugin: sqlalchemy", "could not load sqlite", "odbc driver manager", "extension is not available"),
-        pattern=r"extension \"[^\"\n]+\" is not available|type \"(?:vector|geometry|citext|hstore)\" does not exist|function (?:uuid_generate_v4|st_\w+|gen_random_uuid|crypt)\(.{0,80} does not exist",
+        words='could not open extension control file | could not access file "$libdir'
+        " | no such module:"
+        " | authentication plugin 'caching_sha2_password' cannot be loaded"
+        " | cryptography' package is required | can't load plugin: sqlalchemy"
+        " | could not load sqlite | odbc driver manager | extension is not available",
+        pattern=r"extension \"[^\"\n]+\" is not available|type \"(?:vector|geometry|citext"
+        r"|hstore)\" does not exist|function (?:uuid_generate_v4|st_\w+|gen_random_uuid"
+        r"|crypt)\(.{0,80} does not exist",
         level=Level.DECISIVE,
     ),
     Rule(
         "db.no_database",
         Kind.NOT_FOUND,
-        words=("unknown database", "unable to open database", "cannot open database", "index_not_found_exception", "nosuchkey", "unknown_topic_or_partition", "unknown topic", "ns not found", "namespacenotfound", "ns does not exist", "no such key", "err no such key", "ora-12514"),
+        words="unknown database | unable to open database | cannot open database"
+        " | index_not_found_exception | nosuchkey | unknown_topic_or_partition"
+        " | unknown topic | ns not found | namespacenotfound | ns does not exist"
+        " | no such key | err no such key | ora-12514",
         pattern=r"\bdatabase \"[^\"\n]+\" does not exist|\bno queue '|\bno exchange '",
     ),
     _type(Kind.NOT_FOUND, r"InvalidCatalogName\w*"),
-    # -- what it was given --------------------------------------------------------------------
+    # what it was given
     Rule(
         "db.input",
         Kind.INPUT_FORMAT,
-        words=(
-            "violates foreign key constraint",
-            "foreign key constraint fails",
-            "foreign key constraint failed",
-            "violates not-null constraint",
-            "not null constraint failed",
-            "violates check constraint",
-            "check constraint failed",
-            "cannot be null",
-            "data too long for column",
-            "value too long for type",
-            "out of range for type",
-            "out of range value for column",
-            "integer out of range",
-            "numeric field overflow",
-            "invalid input syntax for",
-            "invalid byte sequence for encoding",
-            "incorrect string value",
-            "incorrect integer value",
-            "incorrect datetime value",
-            "truncated incorrect",
-            "date/time field value out of range",
-            "document failed validation",
-            "documentvalidationfailure",
-            "bsonobj size",
-            "document is too large",
-            "documenttoolarge",
-            "object to insert too large",
-            "mapper_parsing_exception",
-            "document_parsing_exception",
-            "strict_dynamic_mapping_exception",
-            "file is not a database",
-            "file is encrypted or is not a database",
-            "cannot contain nul",
-            "missing data for column",
-            "extra data after last expected column",
-            "packet bigger than 'max_allowed_packet'",
-            "max_allowed_packet",
-            "doesn't have a default value",
-            "datatype mismatch",
-            "message_too_large",
-            "messagesizetoolarge",
-            "payload too large",
-            "incompatiblemapping",
-            "invalid bson",
-            "not a valid objectid",
-            "string or blob too big",
-            "unterminated quoted",
-        ),
+        words="violates foreign key constraint | foreign key constraint fails"
+        " | foreign key constraint failed | violates not-null constraint"
+        " | not null constraint failed | violates check constraint"
+        " | check constraint failed | cannot be null | data too long for column"
+        " | value too long for type | out of range for type"
+        " | out of range value for column | integer out of range | numeric field overflow"
+        " | invalid input syntax for | invalid byte sequence for encoding"
+        " | incorrect string value | incorrect integer value | incorrect datetime value"
+        " | truncated incorrect | date/time field value out of range"
+        " | document failed validation | documentvalidationfailure | bsonobj size"
+        " | document is too large | documenttoolarge | object to insert too large"
+        " | mapper_parsing_exception | document_parsing_exception"
+        " | strict_dynamic_mapping_exception | file is not a database"
+        " | file is encrypted or is not a database | cannot contain nul"
+        " | missing data for column | extra data after last expected column"
+        " | packet bigger than 'max_allowed_packet' | max_allowed_packet"
+        " | doesn't have a default value | datatype mismatch | message_too_large"
+        " | messagesizetoolarge | payload too large | incompatiblemapping | invalid bson"
+        " | not a valid objectid | string or blob too big | unterminated quoted",
         pattern=r"expected \d+ columns but found \d+|unterminated csv quoted field",
-        unless=r"unterminated quoted string(?s:.*)line 1:",
+        unless="unterminated quoted string(?s:.*)line 1:",
     ),
-    _type(Kind.INPUT_FORMAT, r"ForeignKeyViolation\w*|NotNullViolation\w*|CheckViolation\w*|InvalidTextRepresentation\w*|StringDataRightTruncation\w*|NumericValueOutOfRange\w*|InvalidDatetimeFormat\w*|CharacterNotInRepertoire\w*|DataError|UntranslatableCharacter\w*|BadCopyFileFormat\w*|DocumentTooLarge|InvalidDocument|InvalidBSON|InvalidId"),
-    # -- the query ----------------------------------------------------------------------------
+    _type(
+        Kind.INPUT_FORMAT,
+        r"ForeignKeyViolation\w*|NotNullViolation\w*|CheckViolation\w*"
+        r"|InvalidTextRepresentation\w*|StringDataRightTruncation\w*"
+        r"|NumericValueOutOfRange\w*|InvalidDatetimeFormat\w*|CharacterNotInRepertoire\w*"
+        r"|DataError|UntranslatableCharacter\w*|BadCopyFileFormat\w*|DocumentTooLarge"
+        "|InvalidDocument|InvalidBSON|InvalidId",
+    ),
+    # the query
     Rule(
         "db.query",
         Kind.LOGIC,
-        words=(
-            "no such table",
-            "no such column",
-            "no such function",
-            "unknown column",
-            "unknown table",
-            "wrongtype operation",
-            "err syntax error",
-            "current transaction is aborted",
-            "you have an error in your sql syntax",
-            "incorrect number of bindings",
-            "parameters were passed",
-            "can only be used in that same thread",
-            "wrong number of arguments for",
-            "err value is not an integer",
-            "err unknown command",
-            "must appear in the group by clause",
-            "is ambiguous",
-            "operator does not exist",
-            "each union query must have the same number",
-            "more than one row returned by a subquery",
-            "subquery returns more than",
-            "more expressions than target columns",
-            "column count doesn't match",
-            "values for",
-            "cannot operate on a closed database",
-            "cannot start a transaction within a transaction",
-            "recursive use of cursors",
-            "invalid use of group function",
-            "crossslot keys in request",
-            "nogroup no such key",
-            "unknown operator: $",
-            "unknown top level operator",
-            "unrecognized pipeline stage",
-            "unrecognized expression",
-            "ora-00904",
-            "ora-00942",
-            "ora-00933",
-            "parsing_exception",
-            "query_shard_exception",
-            "x_content_parse_exception",
-            "unknown command '",
-            "execabort",
-            "err error running script",
-            "cannot insert multiple commands into a prepared",
-        ),
-        pattern=r"column \"[^\"\n]+\" of relation .{1,80} already exists|duplicate column name|near \"[^\"\n]*\": syntax error|^(?:psql:\S+ )?error: +syntax error at or near|syntax error at (?:or near|end of input)|relation \"[^\"\n]+\" does not exist|column [^\n]{1,80} does not exist"
-        r"|function [^\n]{1,120} does not exist|schema \"[^\"\n]+\" does not exist|table '[^'\n]+' doesn't exist|invalid object name|invalid column name|column \"[^\"\n]+\" of relation .{1,80} does not exist|prepared statement .{1,60} (?:does not exist|already exists)",
+        words="no such table | no such column | no such function | unknown column"
+        " | unknown table | wrongtype operation | err syntax error"
+        " | current transaction is aborted | you have an error in your sql syntax"
+        " | incorrect number of bindings | parameters were passed"
+        " | can only be used in that same thread | wrong number of arguments for"
+        " | err value is not an integer | err unknown command"
+        " | must appear in the group by clause | is ambiguous | operator does not exist"
+        " | each union query must have the same number"
+        " | more than one row returned by a subquery | subquery returns more than"
+        " | more expressions than target columns | column count doesn't match"
+        " | values for | cannot operate on a closed database"
+        " | cannot start a transaction within a transaction | recursive use of cursors"
+        " | invalid use of group function | crossslot keys in request"
+        " | nogroup no such key | unknown operator: $ | unknown top level operator"
+        " | unrecognized pipeline stage | unrecognized expression | ora-00904 | ora-00942"
+        " | ora-00933 | parsing_exception | query_shard_exception"
+        " | x_content_parse_exception | unknown command ' | execabort"
+        " | err error running script | cannot insert multiple commands into a prepared",
+        pattern=r"column \"[^\"\n]+\" of relation .{1,80} already exists|duplicate column name"
+        r"|near \"[^\"\n]*\": syntax error|^(?:psql:\S+ )?error: +syntax error at or near"
+        r"|syntax error at (?:or near|end of input)|relation \"[^\"\n]+\" does not exist"
+        r"|column [^\n]{1,80} does not exist|function [^\n]{1,120} does not exist"
+        r"|schema \"[^\"\n]+\" does not exist|table '[^'\n]+' doesn't exist"
+        "|invalid object name|invalid column name"
+        r"|column \"[^\"\n]+\" of relation .{1,80} does not exist"
+        "|prepared statement .{1,60} (?:does not exist|already exists)",
     ),
-    _type(Kind.LOGIC, r"InFailedSqlTransaction\w*|Undefined(?:Table|Column|Function|Object|Parameter)\w*|SyntaxErrorOrAccessRuleViolation|PostgresSyntaxError|GroupingError|Ambiguous\w+|DatatypeMismatch\w*|WrongObjectType\w*|NotSupportedError"),
-    # -- their numbers ------------------------------------------------------------------------
-    _mysql(Kind.AUTH, 1045, 1698, 1820, 1862, 3118),
-    _mysql(Kind.PERMISSION, 1044, 1142, 1143, 1227, 1290, 1836, 1370),
-    _mysql(Kind.OVERLOADED, 1040, 1203, 1226, 1053, 1129),
-    _mysql(Kind.TIMEOUT, 3024, 1969),
-    _mysql(Kind.NETWORK, 2002, 2003, 2005, 2006, 2013, 2055, 1927, 1158, 1159, 1160, 1161, 1184),
-    _mysql(Kind.LOCK, 1205, 1213, 1099, 1100, 3572, 1020),
-    _mysql(Kind.RESOURCE_CONFLICT, 1062, 1050, 1007, 1022, 1061, 1304, 1586),
-    _mysql(Kind.NOT_FOUND, 1049),
-    _mysql(Kind.DISK_FULL, 1114, 1021, 3675),
-    _mysql(Kind.INPUT_FORMAT, 1048, 1216, 1217, 1264, 1292, 1364, 1366, 1406, 1451, 1452, 3819, 1153),
-    _mysql(Kind.LOGIC, 1054, 1064, 1146, 1051, 1052, 1055, 1136, 1241, 1242, 1305),
-    _mysql(Kind.OUT_OF_MEMORY, 1037, 1038, 1041),
-    _mysql(Kind.CRASH, 145, 1194, 1195),
-    _state(Kind.LOCK, "40001|40P01|55P03|25006"),
-    _state(Kind.OVERLOADED, "53300|57P03|53000|53400"),
-    _state(Kind.DISK_FULL, "53100"),
-    _state(Kind.OUT_OF_MEMORY, "53200"),
-    _state(Kind.AUTH, "28000|28P01"),
-    _state(Kind.PERMISSION, "42501"),
-    _state(Kind.NETWORK, "08[0-9A-Z]{3}|57P01|57P02"),
-    _state(Kind.RESOURCE_CONFLICT, "23505|23P01|42P0[4-7]|42710|42723"),
-    _state(Kind.INPUT_FORMAT, "22[0-9A-Z]{3}|2350[234]|23514"),
-    _state(Kind.NOT_FOUND, "3D000"),
-    _state(Kind.LOGIC, "42601|42703|42P01|42883|25P02"),
-)  # fmt: skip
+    _type(
+        Kind.LOGIC,
+        r"InFailedSqlTransaction\w*|Undefined(?:Table|Column|Function|Object|Parameter)\w*"
+        r"|SyntaxErrorOrAccessRuleViolation|PostgresSyntaxError|GroupingError|Ambiguous\w+"
+        r"|DatatypeMismatch\w*|WrongObjectType\w*|NotSupportedError",
+    ),
+)

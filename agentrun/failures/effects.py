@@ -11,7 +11,7 @@ from agentrun.failures.rules import compiled
 _NEVER_CONNECTED = (
     r"connection refused|econnrefused|actively refused it|err_connection_refused"
     r"|name or service not known|temporary failure in name resolution|nodename nor servname"
-    r"|could not resolve (?:host|proxy)|getaddrinfo (?:enotfound|eai_again)|\benotfound\b|\beai_again\b"
+    r"|could not resolve (?:host|proxy)|\benotfound\b|\beai_again\b"
     r"|no such host|failed to lookup address|err_name_not_resolved|unknownhostexception"
     r"|no route to host|network is unreachable|name resolution (?:error|failed)"
 )
@@ -19,11 +19,14 @@ _BROKE_LATER = (
     r"connection reset|econnreset|broken pipe|remote end (?:closed|hung up)|socket hang up"
     r"|premature|incomplete ?read|server disconnected|timed out|early eof"
 )
-_NEVER_STARTED = r"command not found|: not found$|\bspawn \S{1,200} enoent\b|executable file not found"
+_NEVER_STARTED = (
+    r"command not found|: not found$|\bspawn \S{1,200} enoent\b|executable file not found"
+    r"|no such file|permission denied"
+)
 
 
 def nothing_took_effect(evidence: Evidence, verdict: Verdict) -> bool:
-    """True only for a refused or unresolved connection, a 429, or a program that is missing."""
+    """Return True only for a refused or unresolved connection, a 429 or a missing program."""
     facts = facts_of(evidence)
     match verdict.kind:
         case Kind.RATE_LIMIT:
@@ -38,10 +41,8 @@ def nothing_took_effect(evidence: Evidence, verdict: Verdict) -> bool:
 
 
 def _program_never_ran(evidence: Evidence, text: str) -> bool:
-    """A lone command answers 126 or 127 before it starts; a script may have done half its work."""
+    """Tell a lone command, which answers 126 or 127 unstarted, from a script stopped halfway."""
     if evidence.channel != "subprocess" or evidence.exit_code not in (126, 127):
         return False
     lines = [line for line in text.splitlines() if line.strip()]
-    return len(lines) <= 1 and (
-        not lines or bool(compiled(rf"{_NEVER_STARTED}|no such file|permission denied").search(text))
-    )
+    return len(lines) <= 1 and (not lines or bool(compiled(_NEVER_STARTED).search(text)))

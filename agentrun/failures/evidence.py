@@ -68,7 +68,7 @@ def _behind(exc: BaseException) -> Iterator[BaseException]:
 
 
 def _last_attempt(exc: BaseException) -> object:
-    """What tenacity's RetryError wraps: a finished future."""
+    """Return what tenacity's RetryError wraps: a finished future."""
     future = _peek(exc, "last_attempt")
     done, exception = _peek(future, "done"), _peek(future, "exception")
     if not callable(done) or not callable(exception) or not done():
@@ -77,7 +77,7 @@ def _last_attempt(exc: BaseException) -> object:
 
 
 def _peek(owner: object, name: str) -> object:
-    """An attribute of a foreign object, whose property may raise anything."""
+    """Return an attribute of a foreign object, whose property may raise anything."""
     try:
         return getattr(owner, name, None)
     except Exception:  # noqa: BLE001 - reading evidence must not become a second failure
@@ -85,7 +85,11 @@ def _peek(owner: object, name: str) -> object:
 
 
 def _type_name(kind: type) -> str:
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    return (
+        kind.__qualname__
+        if kind.__module__ == "builtins"
+        else f"{kind.__module__}.{kind.__qualname__}"
+    )
 
 
 def _text_of(chain: Sequence[BaseException]) -> str:
@@ -108,8 +112,12 @@ def _str(value: object) -> str:
 
 
 def _body_of(exc: BaseException) -> str:
-    """The response's body: where a provider says what is really wrong."""
-    for body in (_peek(exc, "body"), _peek(_peek(exc, "response"), "text"), _peek(exc, "response_body")):
+    """Return the response's body, where a provider says what is really wrong."""
+    for body in (
+        _peek(exc, "body"),
+        _peek(_peek(exc, "response"), "text"),
+        _peek(exc, "response_body"),
+    ):
         if isinstance(body, bytes):
             return body[:MAX_TEXT_CHARS].decode("utf-8", "replace")
         if isinstance(body, str | dict | list) and body:
@@ -149,7 +157,7 @@ def _headers_of(exc: BaseException) -> dict[str, str]:
 
 
 def _aws_metadata(response: object) -> Mapping[str, object]:
-    """botocore's `ClientError.response` is a plain dict."""
+    """Read botocore's `ClientError.response`, which is a plain dict."""
     found = response.get("ResponseMetadata") if isinstance(response, dict) else None
     return found if isinstance(found, dict) else {}
 
@@ -202,7 +210,9 @@ def signal_name(value: object) -> str | None:
     if isinstance(value, str) and not value.strip().isdigit():
         return f"SIG{value.strip().upper().removeprefix('SIG')}"
     if isinstance(value, bool) or not isinstance(value, int | str):
-        raise ValueError(f"`signal` is {value!r}; it must be a number or a name such as SIGKILL")
+        raise ValueError(  # noqa: TRY004 - the caller knows one error for a bad line
+            f"`signal` is {value!r}; it must be a number or a name such as SIGKILL"
+        )
     try:
         return signals.Signals(int(value)).name
     except ValueError:
@@ -244,8 +254,12 @@ def _headers(mapping: Mapping[str, object]) -> dict[str, str]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise ValueError(f"`headers` is {_short(value)}; it must be an object of texts or null")
-    return {str(name): item if isinstance(item, str) else _joined(item) for name, item in value.items()}
+        raise ValueError(  # noqa: TRY004 - the caller knows one error for a bad line
+            f"`headers` is {_short(value)}; it must be an object of texts or null"
+        )
+    return {
+        str(name): item if isinstance(item, str) else _joined(item) for name, item in value.items()
+    }
 
 
 def _joined(value: object) -> str:

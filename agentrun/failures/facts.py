@@ -32,16 +32,19 @@ _TOLD_BY_HEADER = (
 
 _EXCEPTION_LINE = (
     r"^(?:[ \t]*(?:E {1,3}|\||\+)?[ \t]*)"
-    r"(?:caused by:? |exception in thread \"[^\"\n]{0,80}\" |uncaught |unhandled |error: |\S{0,80} - )?"
+    r"(?:caused by:? |exception in thread \"[^\"\n]{0,80}\" |uncaught |unhandled |error: "
+    r"|\S{0,80} - )?"
     r"(?:exception: )?"
     r"((?:[A-Za-z_][\w$]{0,80}[.:]{1,2}){0,10}"
-    r"[A-Za-z_]\w{0,80}(?:Error|Exception|Exit|Interrupt|Timeout|Violation|Failure|Refused|Iteration|Group|Warning"
-    r"|NotFound|Detected|Available|Canceled|Shutdown|Busy|Denied|Lost|Expired|Closed|OutOfMemory|DoesNotExist))"
+    r"[A-Za-z_]\w{0,80}(?:Error|Exception|Exit|Interrupt|Timeout|Violation|Failure|Refused"
+    r"|Iteration|Group|Warning|NotFound|Detected|Available|Canceled|Shutdown|Busy|Denied|Lost"
+    r"|Expired|Closed|OutOfMemory|DoesNotExist))"
     r"(?=:|\s*$|\s\()"
 )
 
 _STATUS_IN_TEXT = (
-    r"(?:\bhttp(?:/[\d.]{1,3})?[ :]{1,2}(?:error:? |status:? |code:? |response code:? |status code:? )?"
+    r"(?:\bhttp(?:/[\d.]{1,3})?[ :]{1,2}"
+    r"(?:error:? |status:? |code:? |response code:? |status code:? )?"
     r"|\bhttp[_ ]?(?:status|error|code)(?:[_ ]code)?['\"]?(?: of| was| is)?[ :=('\"]{1,4}"
     r"|\bstatus[_ ]?code['\"]?(?: of| was| is)?[ :=('\"]{1,4}"
     r"|\"?\bstatus\"?: \"?"
@@ -49,6 +52,7 @@ _STATUS_IN_TEXT = (
     r"|'(?:code|status|statuscode|status_code)' ?: ?'?"
     r"|\berror code: "
     r"|\b(?:unexpected|last|response|error|bad) status:? "
+    r"|\b(?:get|post|put|patch|delete|head) \"?https?://\S{1,300} (?:- |=> |returned |failed:? )?"
     r"|\breturned error:? "
     r"|\bserver (?:returned|responded|replied)(?: with)?(?: an?| the)?(?: error| status| code)*:? "
     r"|\b(?:respond|answer|repli)ed with(?: an?| the)?(?: error| status| code| http)*:? "
@@ -59,17 +63,22 @@ _STATUS_WITH_REASON = (
     r"\b(400 bad request|401 unauthorized|402 payment required|403 forbidden|404 not found"
     r"|405 method not allowed|408 request timeout|409 conflict|410 gone|412 precondition failed"
     r"|413 (?:request entity|payload|content) too large|415 unsupported media type"
-    r"|422 unprocessable|423 locked|429 too many requests|500 internal server error|501 not implemented"
-    r"|502 bad gateway|503 (?:service|server)|504 gateway time)"
+    r"|422 unprocessable|423 locked|429 too many requests|500 internal server error"
+    r"|501 not implemented|502 bad gateway|503 (?:service|server)|504 gateway time)"
 )
 
 _STACK_FRAME = (
-    r"^[ \t]+at (?:async |new )?[^\n]{0,400}(?::\d+:\d+\)?|\(native method\)|\([\w.$]+:\d+\)|<anonymous>\))[ \t]*(?:\{)?$"
-    r"|^([ \t|+]*)File \"[^\"\n]{0,400}\", line \d+[^\n]{0,200}\n(?:\1  [^\n]*\n(?:[ \t|]*[~^]+[ \t]*$)?)?"
+    r"^[ \t]+at (?:async |new )?[^\n]{0,400}"
+    r"(?::\d+:\d+\)?|\(native method\)|\([\w.$]+:\d+\)|<anonymous>\))[ \t]*(?:\{)?$"
+    r"|^([ \t|+]*)File \"[^\"\n]{0,400}\", line \d+[^\n]{0,200}\n"
+    r"(?:\1  [^\n]*\n(?:[ \t|]*[~^]+[ \t]*$)?)?"
     r"|^node:internal/[^\n]{0,200}\n[^\n]{0,200}\n[ \t]*\^+[ \t]*$"
     r"|^\tat [\w.$/<>@]{1,300}\([^\n]{0,200}\)$"
 )
 """Lines that say where, not what: full of words such as `timeout.js` and `raise NetworkError`."""
+
+_NOISE = r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]{0,200}(?:\x07|\x1b\\)"
+"""Colours, cursor movements and window titles."""
 
 _WINDOWS_SIGNALS = {
     0xC000013A: "SIGINT",
@@ -107,7 +116,8 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 def facts_of(evidence: Evidence) -> Facts:
     """Gather what the rules ask for; never raises, whatever the evidence holds."""
     headers = {name.lower(): value for name, value in evidence.headers.items()}
-    text = _compiled(_STACK_FRAME).sub("", _bounded(evidence.text))
+    text = _compiled(_NOISE).sub("", _bounded(evidence.text))
+    text = _compiled(_STACK_FRAME).sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
     told = [f"{name}: {headers[name][:SHORT]}" for name in _TOLD_BY_HEADER if name in headers]
     text = "\n".join([text, *told]) if told else text
     flat = " ".join(text.split())
@@ -141,7 +151,7 @@ _WRAPPERS = frozenset({"sudo", "env", "timeout", "nice", "nohup", "time", "exec"
 
 
 def _program(command: str | None) -> str:
-    """The program's name: `FOO=1 sudo /usr/bin/git push` is `git`."""
+    """Return the program's name: `FOO=1 sudo /usr/bin/git push` is `git`."""
     for word in (command or "")[:SHORT].split():
         name = word.strip("\"'()").rpartition("/")[2].lower()
         is_argument = word.startswith("-") or word[:1].isdigit() or "=" in word

@@ -32,22 +32,23 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "http.secondary_rate_limit",
         Kind.RATE_LIMIT,
-        pattern=r"secondary rate limit|abuse detection|api rate limit exceeded|rate limit exceeded|limit exceeded for",
+        pattern="secondary rate limit|abuse detection|api rate limit exceeded|rate limit exceeded"
+        "|limit exceeded for",
         statuses=(403, 429),
         level=Level.DECISIVE,
-        unless=r"per[- ]day|daily",
+        unless="per[- ]day|daily",
     ),
     Rule(
         "http.403_retry_after",
         Kind.RATE_LIMIT,
         statuses=(403,),
-        headers=(("retry-after", r"\d"),),
+        headers=(("retry-after", "\\d"),),
     ),
     Rule(
         "http.403_none_remaining",
         Kind.RATE_LIMIT,
         statuses=(403,),
-        headers=(("x-ratelimit-remaining", r"^0$"),),
+        headers=(("x-ratelimit-remaining", "^0$"),),
     ),
     Rule(
         "http.413_context",
@@ -59,12 +60,13 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "http.wrong_mimetype",
         Kind.OUTPUT_FORMAT,
-        words=("attempt to decode json with unexpected mimetype", "unexpected content type"),
+        words="attempt to decode json with unexpected mimetype | unexpected content type",
     ),
     Rule(
         "http.bad_protocol",
         Kind.NETWORK,
-        words=("bad status line", "badstatusline", "received http/0.9 when not allowed", "bad http response", "malformed http", "hpe_invalid"),
+        words="bad status line | badstatusline | received http/0.9 when not allowed"
+        " | bad http response | malformed http | hpe_invalid",
     ),
     Rule(
         "http.not_json",
@@ -76,65 +78,37 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "http.redirects",
         Kind.INVALID_CONFIG,
-        words=(
-            "too many redirects",
-            "maximum (50) redirects",
-            "exceeded 30 redirects",
-            "redirect loop",
-            "redirection limit",
-            "exceeded maximum allowed redirects",
-        ),
-        pattern=r"redirect count exceeded|maximum \(\d+\) redirects|exceeded \d+ redirects|stopped after \d+ redirects",
+        words="too many redirects | maximum (50) redirects | exceeded 30 redirects"
+        " | redirect loop | redirection limit | exceeded maximum allowed redirects",
+        pattern=r"redirect count exceeded|maximum \(\d+\) redirects|exceeded \d+ redirects"
+        r"|stopped after \d+ redirects",
     ),
     Rule(
         "http.signature_expired",
         Kind.AUTH,
-        words=(
-            "requesttimetooskewed",
-            "request has expired",
-            "signature expired",
-            "token is expired",
-            "token has expired",
-            "token expired",
-            "jwt expired",
-            "invalid_token",
-            "invalid_grant",
-            "invalid_client",
-            "expiredtoken",
-            "signaturedoesnotmatch",
-            "bad credentials",
-            "invalid credentials",
-            "authentication required",
-            "requires authentication",
-            "www-authenticate",
-            "not authenticated",
-            "unauthenticated",
-            "login required",
-            "authentication credentials were not provided",
-        ),
+        words="requesttimetooskewed | request has expired | signature expired"
+        " | token is expired | token has expired | token expired | jwt expired"
+        " | invalid_token | invalid_grant | invalid_client | expiredtoken"
+        " | signaturedoesnotmatch | bad credentials | invalid credentials"
+        " | authentication required | requires authentication | www-authenticate"
+        " | not authenticated | unauthenticated | login required"
+        " | authentication credentials were not provided",
     ),
     Rule("api.not_found", Kind.NOT_FOUND, pattern=r"\"error\" ?: ?\"\w{0,40}_not_found\""),
-    Rule("api.scope", Kind.PERMISSION, pattern=r"\"error\" ?: ?\"(?:missing_scope|not_allowed_token_type|not_in_channel|insufficient_scope|access_denied|ekm_access_denied|restricted_action)\""),
+    Rule(
+        "api.scope",
+        Kind.PERMISSION,
+        pattern=r"\"error\" ?: ?\"(?:missing_scope|not_allowed_token_type|not_in_channel"
+        r"|insufficient_scope|access_denied|ekm_access_denied|restricted_action)\"",
+    ),
     Rule(
         "http.conflict_words",
         Kind.RESOURCE_CONFLICT,
-        words=(
-            "precondition failed",
-            "if-match",
-            "etag mismatch",
-            "optimistic concurrency",
-            "version conflict",
-            "version_conflict",
-            "revision conflict",
-            "document update conflict",
-            "conditionalcheckfailed",
-            "resourcealreadyexists",
-            "resource_already_exists",
-            "already_exists",
-            "bucketalreadyownedbyyou",
-            "bucketalreadyexists",
-            "has been modified",
-        ),
+        words="precondition failed | if-match | etag mismatch | optimistic concurrency"
+        " | version conflict | version_conflict | revision conflict"
+        " | document update conflict | conditionalcheckfailed | resourcealreadyexists"
+        " | resource_already_exists | already_exists | bucketalreadyownedbyyou"
+        " | bucketalreadyexists | has been modified",
     ),
     Rule(
         "http.locked",
@@ -145,17 +119,9 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "http.blocked",
         Kind.SECURITY,
-        words=(
-            "cf-mitigated",
-            "attention required! | cloudflare",
-            "request blocked by waf",
-            "web application firewall",
-            "security policy violation",
-            "captcha",
-            "blocked by policy",
-            "blocked by our security",
-            "sqli detected",
-        ),
+        words="cf-mitigated | attention required! | request blocked by waf"
+        " | web application firewall | security policy violation | captcha"
+        " | blocked by policy | blocked by our security | sqli detected",
     ),
     Rule("http.unprocessable", Kind.INPUT_FORMAT, statuses=(422,), level=Level.GENERAL),
     Rule("http.payment", Kind.QUOTA, statuses=(402,), level=Level.SPECIFIC),

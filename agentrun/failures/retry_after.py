@@ -5,7 +5,8 @@ Owns the formats of a stated wait. Pure: a moment ("resets 3pm") needs the time 
 
     Retry-After: 30 | Retry-After: Wed, 21 Oct 2026 07:28:00 GMT | retry-after-ms: 1500
     try again in 1m2.7s | retry after 26 seconds | "retryDelay": "38s" | "resets_in_seconds": 3600
-    limit reached|1764000000 | resets 12:50am (America/Los_Angeles) | try again at Nov 4th, 2026 8:39 PM
+    limit reached|1764000000 | resets 12:50am (America/Los_Angeles)
+    try again at Nov 4th, 2026 8:39 PM
 
 A wait is never negative and never beyond `MAX_WAIT_S`: a number that large was something else.
 """
@@ -46,9 +47,11 @@ _UNIT_S = {
     "w": 604800.0,
 }
 _UNIT = (
-    r"(?:milliseconds?|millis|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d|weeks?|w)\b"
+    r"(?:millis(?:econds?)?|ms|s(?:ec(?:ond)?s?)?|m(?:in(?:ute)?s?)?|h(?:(?:ou)?rs?)?"
+    r"|d(?:ays?)?|w(?:eeks?)?)\b"
 )
-_DURATION = rf"\d{{1,9}}(?:\.\d{{1,9}})?\s?{_UNIT}(?:(?:,? and |,? )?\d{{1,9}}(?:\.\d{{1,9}})?\s?{_UNIT}){{0,3}}"
+_PART = rf"\d{{1,9}}(?:\.\d{{1,9}})?\s?{_UNIT}"
+_DURATION = rf"{_PART}(?:(?:,? and |,? )?{_PART}){{0,3}}"
 _COMPACT = r"(?:\d{1,5}d)?(?:\d{1,5}h)?(?:\d{1,5}m(?!s))?(?:\d{1,9}(?:\.\d{1,9})?(?:ms|s))?"
 
 
@@ -60,7 +63,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 def retry_after_s(
     text: str, headers: Mapping[str, str] | None = None, now: float | None = None
 ) -> float | None:
-    """The wait that was asked for, in seconds; headers (lower-case names) before the text."""
+    """Return the wait that was asked for, in seconds; headers (lower-case names) come first."""
     for wait in _candidates(text, headers or {}, now):
         if 0 <= wait <= MAX_WAIT_S:
             return round(wait, 3)
@@ -78,7 +81,7 @@ def _candidates(text: str, headers: Mapping[str, str], now: float | None) -> Ite
 
 
 def _date_of(headers: Mapping[str, str]) -> float | None:
-    """The server's clock at the time of the response: pure, and right where ours is wrong."""
+    """Return the server's clock when it answered: pure, and right where ours is wrong."""
     return _http_date(headers.get("date", ""))
 
 
@@ -99,7 +102,7 @@ def _header_waits(headers: Mapping[str, str], now: float | None) -> Iterator[flo
 
 
 def _is_used_up(name: str, headers: Mapping[str, str]) -> bool:
-    """A reset counts only where its own counter stands at nought, or has no counter."""
+    """Tell whether a reset's own counter stands at nought; one without a counter counts."""
     if name not in headers:
         return False
     remaining = headers.get(name.replace("reset", "remaining"))
@@ -195,7 +198,7 @@ def _read_moment(found: re.Match[str], now: float | None) -> float | None:
 
 
 def _read_clock(found: re.Match[str], now: float | None) -> float | None:
-    """`resets 12:50am (America/Los_Angeles)`: the next time that clock shows it."""
+    """Read `resets 12:50am (America/Los_Angeles)`: the next time that clock shows it."""
     if now is None or not (found["half"] or found["minute"]):
         return None
     from datetime import datetime, timedelta
@@ -215,7 +218,7 @@ _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 
 
 def _read_date(found: re.Match[str], now: float | None) -> float | None:
-    """`Nov 4th, 2026 8:39 PM`, `Oct 9 at 3pm (UTC)`: without a year, the next such day."""
+    """Read `Nov 4th, 2026 8:39 PM`, `Oct 9 at 3pm (UTC)`: without a year, the next such day."""
     if now is None:
         return None
     from datetime import datetime
@@ -238,7 +241,7 @@ def _read_date(found: re.Match[str], now: float | None) -> float | None:
 
 
 def _zone(name: str | None) -> "tzinfo":
-    """A named zone, else UTC: the reader's own zone would make the answer depend on the machine."""
+    """Return a named zone, else UTC: the machine's own zone would make the answer depend on it."""
     from datetime import UTC
 
     if not name or name.upper() in {"UTC", "GMT", "Z"}:
@@ -257,9 +260,15 @@ _DAY = (
     r"(?P<month>(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6})\.? (?P<day>\d{1,2})"
     r"(?:st|nd|rd|th)?(?:,? (?P<year>20\d\d))?"
 )
-_AGAIN = r"(?:try(?:ing)?(?: your request)? again|retry(?:ing)?|available(?: again)?|resets?|reset|wait|renews?|refresh(?:es)?|regain access)"
+_AGAIN = (
+    r"(?:try(?:ing)?(?: your request)? again|retry(?:ing)?|available(?: again)?|resets?|wait"
+    r"|renews?|refresh(?:es)?|regain access)"
+)
 
-_ISO_MOMENT = r"20\d\d-\d\d-\d\d(?:T| at |\s)\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:\s?Z|\s?UTC|[+-]\d\d:?\d\d)?"
+_ISO_MOMENT = (
+    r"20\d\d-\d\d-\d\d(?:T| at |\s)\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?"
+    r"(?:\s?Z|\s?UTC|[+-]\d\d:?\d\d)?"
+)
 
 
 def _read_iso(found: re.Match[str], now: float | None) -> float | None:
@@ -267,19 +276,31 @@ def _read_iso(found: re.Match[str], now: float | None) -> float | None:
     return _until(_iso(value.replace(" Z", "Z")), now)
 
 
+_IS = r"[\"']?\s?[:=]\s?[\"']?"
+_NUMBER = r"(\d{1,12}(?:\.\d{1,9})?)"
+
 _TEXT_FORMS: tuple[tuple[str, Callable[[re.Match[str], float | None], float | None]], ...] = (
     (r"limit reached\s?\|\s?(\d{10,13})\b", _read_moment),
-    (r"[\"']?retry_?delay[\"']?\s?[:=]\s?[\"']?(\d{1,9}(?:\.\d{1,9})?)s", _read_seconds),
-    (r"[\"']?retry_?delay[\"']?\s?[:=]?\s?\{\s*[\"']?seconds[\"']?\s?:\s?(\d{1,9})", _read_seconds),
-    (r"[\"']?(?:resets?_in_seconds|retry_after_seconds|resets?_after_seconds|retry_in_seconds)[\"']?\s?[:=]\s?(\d{1,9}(?:\.\d{1,9})?)", _read_seconds),
-    (r"[\"']?(?:retry_?after_?ms|retry-after-ms)[\"']?\s?[:=]\s?[\"']?(\d{1,12}(?:\.\d{1,9})?)", _read_millis),
-    (r"[\"']?(?:retry[-_]?after|retryafter)[\"']?\s?[:=]\s?[\"']?(\d{1,9}(?:\.\d{1,9})?)\b(?!-)", _read_seconds),
-    (r"[\"']?(?:resets?_at|reset_time|resetsat|x-ratelimit-reset)[\"']?\s?[:=]\s?[\"']?(\d{10,13})\b", _read_moment),
-    (rf"[\"']?(?:resets?_at|reset_time|resetsat)[\"']?\s?[:=]\s?[\"']?({_ISO_MOMENT})", _read_iso),
-    (rf"{_AGAIN}(?: (?:after|in|for|at least|another|about|within))*:? ({_DURATION})", _read_duration),
+    (rf"retry_?delay{_IS}{_NUMBER}s", _read_seconds),
+    (rf"retry_?delay{_IS}\{{\s*[\"']?seconds{_IS}{_NUMBER}", _read_seconds),
+    (
+        rf"(?:resets?_in|retry_after|resets?_after|retry_in)_seconds{_IS}{_NUMBER}",
+        _read_seconds,
+    ),
+    (rf"retry[-_]?after[-_]?ms{_IS}{_NUMBER}", _read_millis),
+    (rf"retry[-_]?after{_IS}{_NUMBER}\b(?!-)", _read_seconds),
+    (rf"(?:resets?_?at|reset_time|x-ratelimit-reset){_IS}(\d{{10,13}})\b", _read_moment),
+    (rf"(?:resets?_?at|reset_time){_IS}({_ISO_MOMENT})", _read_iso),
+    (
+        rf"{_AGAIN}(?: (?:after|in|for|at least|another|about|within))*:? ({_DURATION})",
+        _read_duration,
+    ),
     (rf"{_AGAIN} (?:after|in) ({_COMPACT})(?=[\s.,;)\"']|$)", _read_duration),
     (r"retry after (\d{1,6})(?=[.,;)\s\"']|$)(?! ?attempts?| ?tries)", _read_seconds),
     (rf"{_AGAIN}[^\n]{{0,30}}?(?:at|on|after|:|time:?) ({_ISO_MOMENT})", _read_iso),
-    (rf"{_AGAIN}(?: (?:at|on|after))? {_DAY}(?:,? at|,)? ?(?:{_TIME})?{_ZONE}", _read_date),
+    (
+        rf"{_AGAIN}(?: (?:at|on|after))? {_DAY}(?:,? at|,)? ?(?:{_TIME})?{_ZONE}",
+        _read_date,
+    ),
     (rf"{_AGAIN}(?: (?:at|after))? {_TIME}{_ZONE}(?=[\s.,;)\"']|$)", _read_clock),
-)  # fmt: skip
+)

@@ -1,14 +1,15 @@
-"""One rule of the classifier, as frozen data, and whether it matches.
+r"""One rule of the classifier, as frozen data, and whether it matches.
 
 Owns what a rule may look at and how the conditions combine: all conditions that are given must
 hold; `words` and `pattern` together count as one condition, met by either. Refuses to know the
 rules themselves (one file per domain) and the order of the questions (classify.py).
 
-    Rule("git.index_lock", Kind.LOCK, pattern=r"unable to create '[^']*\\.lock': file exists")
+    Rule("git.index_lock", Kind.LOCK, pattern=r"unable to create '[^']*\.lock': file exists")
 
-`words` are lower-case substrings and cheap; a `pattern` is a regular expression, compiled when it
-is first asked. Both ignore case, `exception` does not. No pattern may repeat what already repeats (`(a+)+`): the time
-must grow with the text, not explode with it.
+`words` are lower-case substrings, parted by ` | `, and cheap; a `pattern` is a regular expression,
+compiled when it is first asked. Both ignore case; `exception`, a pattern for the name of a type,
+does not. No pattern may repeat what already repeats, as in `(a+)+`: the time must grow with the
+text, not explode with it.
 """
 
 import re
@@ -43,7 +44,7 @@ class Rule(Struct, frozen=True):
 
     id: str
     kind: Kind
-    words: tuple[str, ...] = ()
+    words: str = ""
     pattern: str = ""
     level: Level = Level.SPECIFIC
     unless: str = ""
@@ -65,7 +66,7 @@ def compiled(pattern: str, flags: int = re.IGNORECASE | re.MULTILINE) -> re.Patt
 
 
 def match(rule: Rule, facts: Facts) -> str | None:
-    """The piece of evidence the rule matched on, or None when a condition does not hold."""
+    """Return the piece of evidence the rule matched on, or None when a condition does not hold."""
     evidence = facts.evidence
     if rule.channels and evidence.channel not in rule.channels:
         return None
@@ -102,12 +103,17 @@ def _headers_hold(wanted: tuple[tuple[str, str], ...], headers: Mapping[str, str
 def _said(rule: Rule, facts: Facts) -> str | None:
     if not rule.words and not rule.pattern:
         return ""
-    for word in rule.words:
+    for word in _parted(rule.words):
         at = facts.lowered.find(word)
         if at >= 0:
             return _snippet(facts.flat, at, at + len(word))
     found = compiled(rule.pattern).search(facts.text) if rule.pattern else None
     return _snippet(facts.text, *found.span()) if found else None
+
+
+@lru_cache(maxsize=2048)
+def _parted(words: str) -> tuple[str, ...]:
+    return tuple(words.split(" | ")) if words else ()
 
 
 def _structured(rule: Rule, facts: Facts) -> str:
@@ -124,7 +130,7 @@ def _structured(rule: Rule, facts: Facts) -> str:
 
 
 def _snippet(text: str, start: int, end: int) -> str:
-    """The line around the match, cut to size, so that a person recognises it."""
+    """Cut out the line around the match, so that a person recognises it."""
     line_start = text.rfind("\n", 0, start) + 1
     line_end = text.find("\n", end)
     line_end = len(text) if line_end < 0 else line_end

@@ -8,301 +8,200 @@ from agentrun.core.failure import Kind
 from agentrun.failures.rules import Level, Rule
 
 RULES: tuple[Rule, ...] = (
-    # -- memory -------------------------------------------------------------------------------
+    # memory
     Rule(
         "memory.exhausted",
         Kind.OUT_OF_MEMORY,
-        words=(
-            "heap out of memory",
-            "out of memory",
-            "cannot allocate memory",
-            "std::bad_alloc",
-            "java.lang.outofmemoryerror",
-            "oomkilled",
-            "oom-kill",
-            "oom killed",
-            "memory allocation of",
-            "memory limit exceeded",
-            "memory exhausted",
-            "virtual memory exhausted",
-            "failed to allocate memory",
-            "could not allocate memory",
-            "unable to allocate",
-            "not enough memory",
-            "insufficient memory",
-            "requires more system memory",
-            "more system memory than is available",
-            "enomem",
-            "fatal error: runtime: out of memory",
-            "exceeded its memory limit",
-            "exceeded memory limit",
-            "cgroup out of memory",
-            "exceeded unpickling memory",
-            "gc overhead limit exceeded",
-            "allowed memory size of",
-            "system.outofmemoryexception",
-            "jsheapoutofmemory",
-            "array buffer allocation failed",
-            "cuda_error_out_of_memory",
-            "cublas_status_alloc_failed",
-            "resource exhausted: oom",
-            "resourceexhaustederror: oom",
-            "failed to allocate buffer",
-            "mmap failed",
-            "exhausted virtual memory",
-        ),
-        pattern=r"\bOOM when allocating|^killed(?:: 9)?$|: \d+ killed\b|\bsignal: 9\b|\bsignal: killed\b"
-        r"|^(?:\S{1,80}: )?line \d+: +\d+ killed\b|killed \(program |\bwith signal (?:9|SIGKILL)\b"
-        r"|\bmemoryerror\b",
+        words="heap out of memory | out of memory | cannot allocate memory | std::bad_alloc"
+        " | java.lang.outofmemoryerror | oomkilled | oom-kill | oom killed"
+        " | memory allocation of | memory limit exceeded | memory exhausted"
+        " | virtual memory exhausted | failed to allocate memory"
+        " | could not allocate memory | unable to allocate | not enough memory"
+        " | insufficient memory | requires more system memory"
+        " | more system memory than is available | enomem"
+        " | fatal error: runtime: out of memory | exceeded its memory limit"
+        " | exceeded memory limit | cgroup out of memory | exceeded unpickling memory"
+        " | gc overhead limit exceeded | allowed memory size of"
+        " | system.outofmemoryexception | jsheapoutofmemory"
+        " | array buffer allocation failed | cuda_error_out_of_memory"
+        " | cublas_status_alloc_failed | resource exhausted: oom"
+        " | resourceexhaustederror: oom | failed to allocate buffer | mmap failed"
+        " | exhausted virtual memory",
+        pattern=r"\bOOM when allocating|^killed(?:: 9)?$|: \d+ killed\b|\bsignal: 9\b"
+        r"|\bsignal: killed\b|^(?:\S{1,80}: )?line \d+: +\d+ killed\b|killed \(program "
+        r"|\bwith signal (?:9|SIGKILL)\b|\bmemoryerror\b",
         level=Level.DECISIVE,
-        unless=r"out of shared memory",
+        unless="out of shared memory",
     ),
-    # -- disk ---------------------------------------------------------------------------------
+    # disk
     Rule(
         "disk.full",
         Kind.DISK_FULL,
-        words=(
-            "no space left on device",
-            "enospc",
-            "not enough space",
-            "disk is full",
-            "disk full",
-            "not enough disk space",
-            "insufficient disk space",
-            "insufficient storage",
-            "don't have enough free space",
-            "enough free space",
-            "out of disk space",
-            "disk quota exceeded",
-            "edquot",
-            "not enough free disk space",
-            "not enough free space",
-            "there is not enough space on the disk",
-            "low disk space",
-            "disk space is low",
-            "file system is full",
-            "filesystem is full",
-            "flood stage disk watermark",
-            "flood-stage watermark",
-            "could not extend file",
-            "free disk space",
-            "ran out of disk",
-        ),
-        unless=r"system limit for number of file watchers|inotify",
+        words="no space left on device | enospc | not enough space | disk is full | disk full"
+        " | not enough disk space | insufficient disk space | insufficient storage"
+        " | don't have enough free space | enough free space | out of disk space"
+        " | disk quota exceeded | edquot | not enough free disk space"
+        " | not enough free space | there is not enough space on the disk"
+        " | low disk space | disk space is low | file system is full | filesystem is full"
+        " | flood stage disk watermark | flood-stage watermark | could not extend file"
+        " | free disk space | ran out of disk",
+        unless="system limit for number of file watchers|inotify",
         level=Level.DECISIVE,
     ),
-    # -- you may not --------------------------------------------------------------------------
+    # you may not
     Rule(
         "os.denied",
         Kind.PERMISSION,
-        words=(
-            "permission denied",
-            "operation not permitted",
-            "read-only file system",
-            "access is denied",
-            "eacces",
-            "eperm:",
-            "erofs",
-            "must be run as root",
-            "must be root",
-            "are you root",
-            "need to be root",
-            "requires root",
-            "superuser privileges",
-            "requires elevation",
-            "is not in the sudoers file",
-            "insufficient permission",
-            "insufficient privilege",
-            "permission error",
-            "not permitted to",
-            "you do not have permission",
-            "you don't have permission",
-            "you are not allowed to",
-            "not authorized to",
-            "is not authorized",
-            "access denied",
-            "accessdenied",
-        ),
+        words="permission denied | operation not permitted | read-only file system"
+        " | access is denied | eacces | eperm: | erofs | must be run as root"
+        " | must be root | are you root | need to be root | requires root"
+        " | superuser privileges | requires elevation | is not in the sudoers file"
+        " | insufficient permission | insufficient privilege | permission error"
+        " | not permitted to | you do not have permission | you don't have permission"
+        " | you are not allowed to | not authorized to | is not authorized"
+        " | access denied | accessdenied | only root can | notcapable"
+        " | again with the --allow- | denied: denied",
         pattern=r"\bforbidden\b|\bpermission[ _]denied\b|\[errno (?:1|13|30)\]",
         level=Level.GENERAL,
     ),
-    # -- somebody holds it --------------------------------------------------------------------
+    # somebody holds it
+    Rule(
+        "lock.wait",
+        Kind.LOCK,
+        pattern=r"\block\b.{0,120} could not be acquired|(?:could not|unable to|failed to"
+        r"|cannot) (?:acquire|obtain|get|take) (?:an? |the )?(?:\w+ ){0,2}lock\b"
+        r"|tim(?:ed? ?out|eout).{0,40}\block\b|\block is (?:already )?held|blockingioerror",
+        level=Level.DECISIVE,
+        unless=r"permission denied|due to lock timeout|package-lock|\bfork\b",
+    ),
     Rule(
         "os.busy",
         Kind.LOCK,
-        words=(
-            "text file busy",
-            "etxtbsy",
-            "device or resource busy",
-            "ebusy",
-            "resource deadlock avoided",
-            "being used by another process",
-            "is being used by another",
-            "could not get lock",
-            "unable to acquire the lock",
-            "could not acquire lock",
-            "failed to acquire lock",
-            "unable to acquire lock",
-            "cannot acquire lock",
-            "lock is held by",
-            "lock held by",
-            "is locked by another",
-            "locked by another process",
-            "another process is holding",
-            "another instance is already running",
-            "another instance of this program",
-            "lock timeout",
-            "waiting for file lock",
-            "deadlock",
-            "database is locked",
-            "target is busy",
-            "resource is locked",
-            "could not obtain lock",
-            "timed out waiting for lock",
-            "timeout waiting for lock",
-        ),
+        words="text file busy | etxtbsy | device or resource busy | ebusy"
+        " | resource deadlock avoided | being used by another process"
+        " | is being used by another | could not get lock | unable to acquire the lock"
+        " | could not acquire lock | failed to acquire lock | unable to acquire lock"
+        " | cannot acquire lock | lock is held by | lock held by | is locked by another"
+        " | locked by another process | another process is holding"
+        " | another instance is already running | another instance of this program"
+        " | lock timeout | waiting for file lock | deadlock | database is locked"
+        " | target is busy | resource is locked | could not obtain lock"
+        " | timed out waiting for lock | timeout waiting for lock",
         pattern=r"\bunable to (?:obtain|get|take) (?:an? |the )?(?:exclusive )?lock\b"
-        r"|\bfailed to (?:obtain|get|take|lock)\b.{0,60}\block\b|\block file\b.{0,80}\bexists\b",
+        r"|\bfailed to (?:obtain|get|take|lock)\b.{0,60}\block\b"
+        r"|\block file\b.{0,80}\bexists\b",
         level=Level.GENERAL,
-        unless=r"all goroutines are asleep|package-lock\.json|lock ?file .{0,40}out of (?:date|sync)",
+        unless=r"all goroutines are asleep|package-lock\.json|lock ?file .{0,40}out of (?:date"
+        "|sync)",
     ),
     Rule(
         "os.taken",
         Kind.RESOURCE_CONFLICT,
-        words=(
-            "address already in use",
-            "eaddrinuse",
-            "port is already allocated",
-            "too many open files",
-            "emfile",
-            "enfile",
-            "directory not empty",
-            "enotempty",
-            "already running",
-            "conflict",
-            "already exists",
-            "already in use",
-            "is in use",
-            "system limit for number of file watchers",
-            "already been taken",
-            "already locked by",
-        ),
-        pattern=r"\bfile exists\b|\beexist\b|\bport \d+ is (?:already )?(?:in use|taken|occupied)"
+        words="address already in use | eaddrinuse | port is already allocated"
+        " | too many open files | emfile | enfile | directory not empty | enotempty"
+        " | already running | conflict | already exists | already in use | is in use"
+        " | system limit for number of file watchers | already been taken"
+        " | already locked by",
+        pattern=r"\b(?:is|are) not empty\b|\bfile exists\b|\beexist\b"
+        r"|\bport \d+ is (?:already )?(?:in use|taken|occupied)"
         r"|\b(?:only one usage of each socket address)",
         level=Level.GENERAL,
     ),
     Rule(
         "os.fork",
         Kind.OVERLOADED,
-        pattern=r"resource temporarily unavailable|\bEAGAIN\b|can't start new thread"
-        r"|cannot fork|fork failed|unable to create (?:new )?(?:native )?thread|too many processes",
+        pattern=r"resource temporarily unavailable|\bEAGAIN\b|can't start new thread|cannot fork"
+        "|fork failed|unable to create (?:new )?(?:native )?thread|too many processes",
         level=Level.SPECIFIC,
-        unless=r"could not get lock|unable to lock|lock-frontend|eai_again",
+        unless="could not get lock|unable to lock|lock-frontend|eai_again",
     ),
-    # -- a tool is absent ---------------------------------------------------------------------
+    # a tool is absent
     Rule(
         "shell.command_not_found",
         Kind.MISSING_DEPENDENCY,
-        pattern=r"\bcommand not found\b|^(?:\S{0,60}sh: )(?:\d+: )?(?:\S{1,80}: )?\S{1,80}: not found$|^\S{1,80}: \d+: (?:\S{1,80}: )?\S{1,60}: not found$|failed to spawn: `"
-        r"|is not recognized as (?:an internal|the name)|\bspawn \S{1,200} enoent\b|executable file not found"
-        r"|executable (?:doesn't exist|not found)|\bno such command or|program not found\b"
-        r"|\bunable to find (?:the )?(?:executable|program|binary)|not found in (?:your |the |\$)?path\b"
-        r"|not (?:be )?found on (?:your |the |\$)?path|is not installed|is not in (?:your |the |\$)?path\b"
-        r"|please install\b|have you installed|(?:must|needs to|should) be installed|not been installed"
-        r"|^command '?\S{1,60}'? not found|unknown command: \S{1,60} is not installed"
+        pattern=r"\bcommand not found\b"
+        r"|^(?:\S{0,60}sh: )(?:\d+: )?(?:\S{1,80}: )?\S{1,80}: not found$"
+        r"|^\S{1,80}: \d+: (?:\S{1,80}: )?\S{1,60}: not found$|failed to spawn: `"
+        r"|is not recognized as (?:an internal|the name)|\bspawn \S{1,200} enoent\b"
+        "|executable file not found|executable (?:doesn't exist|not found)"
+        r"|\bno such command or|program not found\b"
+        r"|\bunable to find (?:the )?(?:executable|program|binary)|(?:not found"
+        r"|unable to find \S{1,60}|could not find \S{1,60}"
+        r"|cannot find \S{1,60}) in (?:your |the |\$)?path\b"
+        r"|\bnot found\b.{0,60}\binstall\b|/bin/\S{1,60}: not found"
+        r"|not (?:be )?found on (?:your |the |\$)?path|is not installed|is not in (?:your "
+        r"|the |\$)?path\b|please install\b|have you installed|(?:must|needs to"
+        r"|should) be installed|not been installed|^command '?\S{1,60}'? not found"
+        r"|unknown command: \S{1,60} is not installed"
         r"|could not find (?:the )?(?:executable|program|binary|command)\b"
-        r"|\bno such file or directory: '?(?:ffmpeg|ffprobe|git|node|npm|docker|java|python3?|gcc|make|convert)'?$"
-        r"|(?:make|ninja|sh|bash|xargs|env|exec|sudo|nice|time|timeout): (?:failed to run command )?[‘'`\"]?[\w.+-]{1,60}['’\"]?: "
-        r"(?:no such file or directory|command not found)",
+        r"|\bno such file or directory: '?(?:ffmpeg|ffprobe|git|node|npm|docker|java"
+        "|python3?|gcc|make|convert)'?$|(?:make|ninja|sh|bash|xargs|env|exec|sudo|nice"
+        "|time"
+        r"|timeout): (?:failed to run command )?[‘'`\"]?[\w.+-]{1,60}['’\"]?: (?:no such "
+        "file or directory|command not found)",
     ),
     Rule(
         "os.library",
         Kind.MISSING_DEPENDENCY,
-        words=(
-            "error while loading shared libraries",
-            "cannot open shared object file",
-            "library not loaded",
-            "image not found",
-            "dll load failed",
-            "dllnotfoundexception",
-            "unsatisfiedlinkerror",
-            "could not load library",
-            "couldn't load library",
-            "unable to load library",
-            "failed to load shared library",
-            "failed to load dynlib",
-            "glibc_",
-            "glibcxx_",
-            "missing dependencies",
-            "missing dependency",
-            "missing required dependency",
-            "missing libraries",
-            "host system is missing dependencies",
-        ),
+        words="error while loading shared libraries | cannot open shared object file"
+        " | library not loaded | image not found | dll load failed | dllnotfoundexception"
+        " | unsatisfiedlinkerror | could not load library | couldn't load library"
+        " | unable to load library | failed to load shared library"
+        " | failed to load dynlib | glibc_ | glibcxx_ | missing dependencies"
+        " | missing dependency | missing required dependency | missing libraries"
+        " | host system is missing dependencies",
     ),
-    # -- it is not there ----------------------------------------------------------------------
+    # it is not there
     Rule(
         "os.no_such",
         Kind.NOT_FOUND,
-        words=(
-            "no such file or directory",
-            "enoent",
-            "no such file",
-            "file not found",
-            "cannot find the file",
-            "cannot find the path",
-            "no such process",
-            "no such device",
-            "does not exist",
-            "doesn't exist",
-            "not found",
-            "no such ",
-            "could not find",
-            "couldn't find",
-            "cannot find",
-            "can't find",
-            "unable to find",
-            "can't open file",
-            "cannot open file",
-            "failed to open file",
-            "unable to open file",
-            "unknown host key",
-            "do not exist",
-            "no matches found",
-            "no match for",
-            "could not be found",
-            "cannot be found",
-            "nonexistent",
-            "non-existent",
-        ),
+        words="no such file or directory | enoent | no such file | file not found"
+        " | cannot find the file | cannot find the path | no such process"
+        " | no such device | does not exist | doesn't exist | not found | no such"
+        " | could not find | couldn't find | cannot find | can't find | unable to find"
+        " | can't open file | cannot open file | failed to open file"
+        " | unable to open file | unknown host key | do not exist | no matches found"
+        " | no match for | could not be found | cannot be found | nonexistent"
+        " | non-existent",
         level=Level.GENERAL,
     ),
-    # -- how it was called --------------------------------------------------------------------
+    # how it was called
     Rule(
         "cli.unknown_option",
         Kind.INVALID_CONFIG,
-        pattern=r"\b(?:unknown|unrecogni[sz]ed|invalid|illegal|unsupported|undefined|ambiguous|no such) "
-        r"(?:command[- ]line )?(?:option|flag|subcommand|sub-command|switch|command)s?\b"
-        r"|\bunrecognized arguments|\bflag provided but not defined|\bfound argument .{1,80} which wasn't expected"
-        r"|\bunknown shorthand flag|\bthe following (?:required )?arguments (?:are required|were not provided)"
-        r"|\boption requires an argument|: error: argument .{1,60}: |\bunknown or unexpected option",
+        pattern=r"\b(?:unknown|unrecogni[sz]ed|invalid|illegal|unsupported|undefined|ambiguous"
+        "|no such) (?:command[- ]line )?(?:option|flag|subcommand|sub-command|switch"
+        r"|command)s?\b|\bunrecognized arguments|\bflag provided but not defined"
+        r"|\bfound argument .{1,80} which wasn't expected|\bunknown shorthand flag"
+        r"|\bthe following (?:required )?arguments (?:are required|were not provided)"
+        r"|\boption requires an argument|\bscript not found \""
+        r"|could not find an option named|^\w{1,20}: invalid \w{1,20}:? ?[‘'`\"]"
+        r"|: error: argument .{1,60}: |\bunknown or unexpected option",
         channels=("subprocess",),
-        unless=r"'?bdist_wheel|is not installed",
+        unless="'?bdist_wheel|is not installed",
     ),
     Rule(
         "cli.usage",
         Kind.INVALID_CONFIG,
-        pattern=r"\b(?:unknown|unrecogni[sz]ed|invalid|illegal|unexpected|unsupported|undefined|ambiguous|bad|no such) "
-        r"(?:command[- ]line )?(?:option|flag|argument|subcommand|sub-command|switch|parameter|command|arguments|options|action|verb)s?\b"
-        r"|\b(?:option|flag|argument)s? .{0,60}(?:unknown|not recogni[sz]ed|not defined|not supported|is invalid|requires an? (?:argument|value|parameter))"
-        r"|\bflag provided but not defined|\bthe following (?:required )?arguments (?:are required|were not provided)"
-        r"|\bmissing (?:required )?(?:argument|option|operand|flag|parameter)|\bexpected (?:one|at least one|\d+) argument"
-        r"|\brequires an argument|\boption requires\b|\ba value is required for|\bfound argument .{1,80} which wasn't expected"
-        r"|\btoo (?:few|many) arguments\b|\binvalid choice:|\bunexpected extra argument|\bgot unexpected extra"
-        r"|\bis not a (?:valid )?(?:git |docker |npm |gh |\w+ )?(?:command|subcommand|option|flag|choice)\b"
-        r"|\bmutually exclusive\b|\bcannot be used (?:with|together)|\bcan't be used (?:with|together)"
-        r"|\bnot allowed with argument\b|\bunexpected argument\b|\bunknown (?:shorthand )?flag\b|\bunrecognized arguments\b"
-        r"|\bunknown or unexpected option\b|\bhelp' for (?:a list|more|usage)|\bunknown keyword argument"
+        channels=("subprocess", "python"),
+        pattern=r"\b(?:unknown|unrecogni[sz]ed|invalid|illegal|unexpected|unsupported|undefined"
+        "|ambiguous|bad|no such) (?:command[- ]line )?(?:option|flag|argument|subcommand"
+        r"|sub-command|switch|parameter|command|arguments|options|action|verb)s?\b"
+        r"|\b(?:option|flag|argument)s? .{0,60}(?:unknown|not recogni[sz]ed|not defined"
+        "|not supported|is invalid|requires an? (?:argument|value|parameter))"
+        r"|\bflag provided but not defined"
+        r"|\bthe following (?:required )?arguments (?:are required|were not provided)"
+        r"|\bmissing (?:required )?(?:argument|option|operand|flag|parameter)"
+        r"|\bexpected (?:one|at least one|\d+) argument|\brequires an argument"
+        r"|\boption requires\b|\ba value is required for"
+        r"|\bfound argument .{1,80} which wasn't expected|\btoo (?:few|many) arguments\b"
+        r"|\binvalid choice:|\bunexpected extra argument|\bgot unexpected extra"
+        r"|\bis not a (?:valid )?(?:git |docker |npm |gh |\w+ )?(?:command|subcommand"
+        r"|option|flag|choice)\b|\bmutually exclusive\b|\bcannot be used (?:with|together)"
+        r"|\bcan't be used (?:with|together)|\bnot allowed with argument\b"
+        r"|\bunexpected argument\b|\bunknown (?:shorthand )?flag\b"
+        r"|\bunrecognized arguments\b|\bunknown or unexpected option\b"
+        r"|\bhelp' for (?:a list|more|usage)|\bunknown keyword argument"
         r"|\bdid you mean (?:this|one of these)|\billegal option|\bis not one of\b",
         level=Level.GENERAL,
     ),
@@ -316,42 +215,58 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "config.wrong",
         Kind.INVALID_CONFIG,
-        pattern=r"\b(?:invalid|bad|malformed|incorrect|unsupported|missing|unknown|wrong) "
-        r"(?:configuration|config|setting|environment variable|env var|url|uri|port|schema|protocol|platform|architecture|value|version|scheme|provider|profile|region)\b"
-        r"|\bconfiguration (?:error|is invalid|problem|option)|\berror in (?:the )?config|\bconfig(?:uration)? (?:file )?error"
-        r"|\benvironment variable\b.{0,60}\b(?:not set|required|missing|undefined|must be set|is unset|not defined)"
-        r"|\bmissing required (?:environment|env|config|setting)|\bmust (?:provide|specify|supply|define|export)\b|\b(?:is|are) not (?:currently )?set\b|\bdepends on undefined\b|\bmust be (?:set|specified|provided|configured|given|one of)\b"
-        r"|\bunbound variable\b|\bparameter (?:null or )?not set\b|\bis required\b|\bnot configured\b|\bis not supported\b|\bnot supported\b"
-        r"|\bunsupported\b|\bis not (?:a )?valid\b|\bnot implemented\b|\bunknown (?:encoder|decoder|format|driver|type|backend|engine|encoding|scheme)\b"
-        r"|\binvalid (?:argument|parameter|option)|\b(?:requires|required) (?:python|node|go|java|ruby|php|rust|version)\b"
-        r"|\bfunction not implemented\b|\bis deprecated and (?:will be|has been) removed|\bno longer supported",
+        pattern=r"\b(?:invalid|bad|malformed|incorrect|unsupported|missing|unknown"
+        "|wrong) (?:configuration|config|setting|environment variable|env var|url|uri"
+        "|port|schema|protocol|platform|architecture|value|version|scheme|provider"
+        r"|profile|region)\b|\bconfiguration (?:error|is invalid|problem|option)"
+        r"|\berror in (?:the )?config|\bconfig(?:uration)? (?:file )?error"
+        r"|\benvironment variable\b.{0,60}\b(?:not set|required|missing|undefined"
+        r"|must be set|is unset|not defined)|\bmissing required (?:environment|env|config"
+        r"|setting)|\bmust (?:provide|specify|supply|define|export)\b|\b(?:is"
+        r"|are) not (?:currently )?set\b|\bdepends on undefined\b|\bmust be (?:set"
+        r"|specified|provided|configured|given|one of)\b|\bunbound variable\b"
+        r"|\bparameter (?:null or )?not set\b|\bis required\b|\bnot configured\b"
+        r"|\bis not supported\b|\bnot supported\b|\bunsupported\b|\bis not (?:a )?valid\b"
+        r"|\bnot implemented\b|\bunknown (?:encoder|decoder|format|driver|type|backend"
+        r"|engine|encoding|scheme)\b|\binvalid (?:argument|parameter|option)|\b(?:requires"
+        r"|required) (?:python|node|go|java|ruby|php|rust|version)\b"
+        r"|\bfunction not implemented\b|\bis deprecated and (?:will be|has been) removed"
+        r"|\bno longer supported",
         level=Level.GENERAL,
     ),
-    # -- what it was given --------------------------------------------------------------------
+    # what it was given
     Rule(
         "input.malformed",
         Kind.INPUT_FORMAT,
-        pattern=r"\b(?:corrupt(?:ed)?|malformed|truncated|damaged)\b|\bunexpected end of (?:file|input|data|json|stream|archive)"
-        r"|\bunexpected eof\b|\bunexpected token\b|\bnot in gzip format|\bdoes not look like a tar archive|\bbad magic"
-        r"|\binvalid (?:json|yaml|xml|toml|csv|utf-?8|data|input|header|format|syntax in|character|byte|date|image|archive|zip|file|base64|payload|request)"
-        r"|\b(?:parse|parsing|syntax|decode|decoding|deserialization) error\b|\b(?:failed|unable|could not|cannot|couldn't|error) (?:to )?(?:parse|pars(?:e|ing)|decod(?:e|ing)|deserialize|unmarshal)"
-        r"|\bargument list too long\b|\bfile name too long\b|\bbinary file\b|\binvalid or incomplete multibyte"
-        r"|\binvalid continuation byte|\bcan't decode byte|\bunrecogni[sz]ed (?:file|archive|image|input) format|\bnot a (?:valid )?(?:zip|gzip|tar|json|png|jpeg|pdf|archive|image)\b"
-        r"|\bcrc (?:error|failed|mismatch)|\bunsupported (?:file|image|media|input|content)[ -](?:format|type)|\bunexpected character",
+        pattern=r"\b(?:corrupt(?:ed)?|malformed|truncated|damaged)\b|\bunexpected end of (?:file"
+        r"|input|data|json|stream|archive)|\bunexpected eof\b|\bunexpected token\b"
+        r"|\bnot in gzip format|\bdoes not look like a tar archive|\bbad magic"
+        r"|\binvalid (?:json|yaml|xml|toml|csv|utf-?8|data|input|header|format|syntax in"
+        r"|character|byte|date|image|archive|zip|file|base64|payload|request)|\b(?:parse"
+        r"|parsing|syntax|decode|decoding|deserialization) error\b|\b(?:failed|unable"
+        "|could not|cannot|couldn't|error) (?:to )?(?:parse|pars(?:e|ing)|decod(?:e|ing)"
+        r"|deserialize|unmarshal)|\bargument list too long\b|\bfile name too long\b"
+        r"|\bbinary file\b|\binvalid or incomplete multibyte|\binvalid continuation byte"
+        r"|\bcan't decode byte|\bunrecogni[sz]ed (?:file|archive|image|input) format"
+        r"|\bnot a (?:valid )?(?:zip|gzip|tar|json|png|jpeg|pdf|archive|image)\b"
+        r"|\bcrc (?:error|failed|mismatch)|\bunsupported (?:file|image|media|input"
+        r"|content)[ -](?:format|type)|\bunexpected character",
         level=Level.GENERAL,
     ),
-    # -- the code ------------------------------------------------------------------------------
+    # the code
     Rule(
         "shell.syntax",
         Kind.LOGIC,
-        pattern=r"^\S{0,120}: (?:-c: )?(?:line )?\d+: .{0,80}(?:syntax error|unexpected eof|bad substitution|unbound variable|integer expression expected|parse error)"
-        r"|\bsyntax error near unexpected token|syntax error: unexpected end of file|syntax error: unterminated"
-        r"|\bdivision by (?:zero|0)\b|\bbad substitution\b|: unbound variable$|parameter not set$",
+        pattern=r"^\S{0,120}: (?:-c: )?(?:line )?\d+: .{0,80}(?:syntax error|unexpected eof"
+        "|bad substitution|unbound variable|integer expression expected|parse error)"
+        r"|\bsyntax error near unexpected token|syntax error: unexpected end of file"
+        r"|syntax error: unterminated|\bdivision by (?:zero|0)\b|\bbad substitution\b"
+        "|: unbound variable$|parameter not set$",
     ),
     Rule(
         "io.error",
         Kind.UNKNOWN,
-        words=("input/output error", "eio: i/o error"),
+        words="input/output error | eio: i/o error",
         level=Level.GENERAL,
     ),
 )
