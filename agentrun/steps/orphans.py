@@ -49,4 +49,4 @@ async def end_leftovers(
 def _is_the_same(pid: int, started: int, boot: str) -> bool:
     if boot != boot_id():
         return False
-    return process_start_time(pid) == started
+    return started > 0 and process_start_time(pid) == started

@@ -28,7 +28,7 @@ LONGEST_PAUSE_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A live process. `started` is in clock ticks since boot, 0 where the system does not tell."""
+    """A live process. `started`: clock ticks since boot; without /proc, seconds of the epoch."""
 
     pid: int
     group: int
@@ -64,7 +64,7 @@ def boot_id() -> str:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             return file.read().strip()
     except OSError:
-        return _output_of("sysctl", "-n", "kern.bootsessionuuid").strip()
+        return ""
 
 
 def process_start_time(pid: int) -> int | None:
@@ -166,17 +166,14 @@ def _look_at(pid: int) -> Process | None:
 
 
 def _by_ps() -> Iterator[Process]:
-    for line in _output_of("ps", "-A", "-o", "pid=,pgid=,stat=").splitlines():
-        pid, group, state = line.split()
+    command = ("ps", "-A", "-o", "pid=,pgid=,stat=,lstart=")
+    env = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+    for line in done.stdout.splitlines():
+        pid, group, state, moment = line.split(maxsplit=3)
         if not state.startswith("Z"):
-            yield Process(int(pid), group=int(group), session=0, started=0)
-
-
-def _output_of(*command: str) -> str:
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    except OSError:
-        return ""
+            started = int(time.mktime(time.strptime(moment, "%a %b %d %H:%M:%S %Y")))
+            yield Process(int(pid), group=int(group), session=0, started=started)
 
 
 def _is_marked(pid: int, marks: Mapping[str, str]) -> bool:

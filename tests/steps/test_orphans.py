@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -104,6 +105,12 @@ async def test_the_marks_of_another_step_are_not_ours(
     assert marked.alive
 
 
+async def test_a_record_without_a_start_proves_nothing(unmarked: Left) -> None:
+    left = await end_leftovers(task_id="t", step="s", pid=unmarked.pid, started=0, boot=boot_id())
+    assert left.found == ()
+    assert unmarked.alive
+
+
 async def test_nothing_left_is_nothing_done() -> None:
     gone = Left("echo ready", {})
     gone.end()
@@ -131,3 +138,4 @@ def test_without_proc_ps_tells_the_groups(unmarked: Left, monkeypatch: pytest.Mo
     monkeypatch.setattr("agentrun.steps.proc_table._has_proc", lambda: False)
     assert unmarked.pid in [process.pid for process in find(Target(unmarked.pid))]
     assert len(find(Target(unmarked.pid))) == 3
+    assert abs((process_start_time(unmarked.pid) or 0) - time.time()) < 60
