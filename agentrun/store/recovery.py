@@ -122,9 +122,9 @@ def survey(
         anchor.offset + len(truth),
         digest.copy().hexdigest(),
     )
-    loss = _loss(end, journal, mirror, strays, known_seq)
     for copy in (journal, mirror):
-        copy.intact = _agreeing(copy.bytes, lines)
+        copy.intact = len(truth) if copy.tail == truth else _agreeing(copy.bytes, lines)
+    loss = _loss(end, journal, mirror, strays, known_seq)
     return Survey(
         anchor, end, digest, lines, journal, mirror, loss, _findings(journal, mirror, truth, loss)
     )
@@ -259,7 +259,8 @@ def _begins_the_next(mirror: Copy, end: Anchor) -> bool:
     """
     start = b',"seq":%d,' % (end.seq + 1)
     return any(
-        line.startswith(LINE_START) and line.startswith(start, 15) for line in _lines(mirror.bytes)
+        line.startswith(LINE_START) and line.startswith(start, 15)
+        for line in _lines(mirror.bytes[mirror.intact :])
     )
 
 
@@ -268,7 +269,7 @@ def _spoilt_line(journal: Copy, end: Anchor) -> bool:
 
     A write that a crash cut off leaves a short line, or zeros in place of sectors.
     """
-    for line in _lines(journal.bytes):
+    for line in _lines(journal.bytes[journal.intact :]):
         if len(line) < 100 or b"\0" in line or not line.startswith(b'{"len":%8d,' % len(line)):
             continue
         claims_seq = line.startswith(b'"seq":%d,' % (end.seq + 1), 16)

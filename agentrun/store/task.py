@@ -6,7 +6,8 @@ are read to their ends and mended before anything is appended.
 """
 
 import gc
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Self
@@ -145,11 +146,24 @@ class TaskStore:
         self.close()
 
 
+@contextmanager
+def no_collector() -> Iterator[None]:
+    """Keep the garbage collector off while a state is built: it would look through all steps again
+    and again, for a third of the time.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+@no_collector()
 def open_task(disk: Disk, folder: str, task_id: str, secrets: Mapping[str, str]) -> TaskStore:
     """Lock, recover and replay a task."""
     lock = locks.acquire(disk, folder)
-    collecting = gc.isenabled()
-    gc.disable()  # it would look through all steps again and again: 0.5 s of 1.2 at 100,000 steps
     try:
         _sweep(disk, folder)
         values = ValueStore(folder, disk, secrets)
@@ -176,9 +190,6 @@ def open_task(disk: Disk, folder: str, task_id: str, secrets: Mapping[str, str])
     except BaseException:
         lock.release()
         raise
-    finally:
-        if collecting:
-            gc.enable()
     return task
 
 

@@ -18,7 +18,7 @@ from agentrun.store.names import step_folder
 from agentrun.store.record import Anchor, LineCodec, links
 from agentrun.store.recovery import Finding, Loss, Survey, survey
 from agentrun.store.snapshots import SnapshotStore, TaskCheckpoint
-from agentrun.store.task import LOGS, bound_text, folded, newest, source_texts
+from agentrun.store.task import LOGS, bound_text, folded, newest, no_collector, source_texts
 from agentrun.store.values import ValueStore
 
 
@@ -40,6 +40,7 @@ class TaskView:
         return newest(self._snapshots, None)[0]
 
     @cached_property
+    @no_collector()
     def state(self) -> TaskState:
         """Return the state after the last event, read from the snapshot and what came after."""
         checkpoint, known_seq = newest(self._snapshots, None)
@@ -48,6 +49,7 @@ class TaskView:
         return folded(self.task_id, checkpoint, found)
 
     @cached_property
+    @no_collector()
     def records(self) -> list[Recorded]:
         """Return every event that is left, each of them checked."""
         return list(self._full.records())
