@@ -11,6 +11,7 @@ limit on the whole time, since the step's `timeout` is that; five minutes of sil
 
 import asyncio
 import json
+import os
 import re
 from collections.abc import AsyncIterator, Mapping
 from http.cookiejar import DefaultCookiePolicy
@@ -56,13 +57,21 @@ async def perform(ctx: StepContext) -> Success | Evidence:
         told = dict.fromkeys(
             text for e in (error, *causes_of(error, hidden=True)) if (text := _told(e))
         )
-        outcome = evidence_of(error, "http", f"{what}: {': '.join(told)}")
+        outcome = evidence_of(error, "http", f"{what}: {': '.join(told) or _name(error)}")
     ctx.log.write(f"{outcome.text}\n".encode("utf-8", "replace"))
     return outcome
 
 
+def _name(error: BaseException) -> str:
+    return type(error).__name__
+
+
 def _told(error: BaseException) -> str:
-    return str(error) or type(error).__name__
+    number = error.errno if isinstance(error, OSError) else None
+    if number is not None and number > 0:  # a resolver's are negative and have words of their own
+        return f"{os.strerror(number)} ({error.args[-1]})"
+    text = str(error)
+    return "" if text == "All connection attempts failed" else text
 
 
 async def _exchange(ctx: StepContext, what: str) -> Success | Evidence:

@@ -265,6 +265,7 @@ async def test_a_refused_connection_is_told_as_such(send: Any) -> None:
         found = evidence(await send(f"http://127.0.0.1:{taken.getsockname()[1]}/"))
     assert found.exception == "httpx2.ConnectError"
     assert "ConnectionRefusedError" in found.causes
+    assert "/: Connection refused (Connect call failed" in found.text
 
 
 async def test_a_server_that_hangs_up(send: Any, httpserver: HTTPServer) -> None:
