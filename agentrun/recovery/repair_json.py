@@ -46,7 +46,7 @@ def repair(text: str, spec: OutputSpec, validate: Validate) -> tuple[Json, str] 
     except ValueError:
         return None
     told.extend(_what_was_wrong(body))
-    return fits, f"mended the JSON: {', '.join(told) or 'its syntax'}"
+    return fits, f"JSON: {', '.join(told) or 'its syntax corrected'}"
 
 
 def _json_part(text: str) -> tuple[str | None, list[str]]:

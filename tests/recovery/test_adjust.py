@@ -103,7 +103,7 @@ def test_a_timeout_of_the_server_changes_no_limit_of_ours() -> None:
 
 
 def test_an_idle_timeout_doubles_as_well() -> None:
-    failure = failed(Kind.TIMEOUT, "no output for 5 s (idle_timeout)")
+    failure = failed(Kind.TIMEOUT, "timed out: no output for 5 s")
     assert change(failure, run(idle_timeout_s=5)) == {"idle_timeout_s": 10}
 
 

@@ -9,13 +9,15 @@ LONGEST = 8
 """No time limit grows beyond so many times what was declared."""
 REACHED = 0.95
 """An attempt that used this share of its time limit was ended by it."""
+SILENT = "no output for"
+"""What the message of an attempt says that was ended by `idle_timeout`."""
 
 
 def allow_more_time(
     step: Step, state: StepState, failure: Failure, _task: TaskState
 ) -> Adjustment | None:
     """Double the limit that was hit. A server's own timeout (a 504) is not ours to change."""
-    if step.idle_timeout_s is not None and "idle" in f"{failure.rule} {failure.message}":
+    if step.idle_timeout_s is not None and SILENT in failure.message:
         return _doubled("idle_timeout_s", step.idle_timeout_s, state)
     if step.timeout_s is None or not _hit(step.timeout_s, state):
         return None

@@ -1,0 +1,215 @@
+"""`agentrun stats`: how well tasks recover, against the targets, per workflow and over time."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agentrun.cli import options, settings
+
+if TYPE_CHECKING:
+    from agentrun.core.model import Json
+    from agentrun.recovery.metrics import Counts, Metric
+    from agentrun.report.screen import Screen, Style
+    from agentrun.report.table import Cell
+
+EXAMPLES = """
+agentrun stats
+agentrun stats triage --since 7d
+agentrun stats --json | jq .metrics
+"""
+
+MET: "dict[bool | None, tuple[str, Style]]" = {
+    None: ("nothing yet", "dim"),
+    True: ("met", "green"),
+    False: ("missed", "red"),
+}
+WORST = 5
+"""So many kinds and steps are listed, those that fail most often."""
+
+
+def stats_command(
+    workflow: Annotated[
+        str | None, typer.Argument(metavar="[WORKFLOW]", help="Only tasks of this workflow.")
+    ] = None,
+    *,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="DURATION", help="Only tasks touched within, e.g. 7d."),
+    ] = None,
+    json: options.JsonFlag = False,
+) -> int:
+    """Show how often steps fail and how well they recover.
+
+    Every figure stands beside its target; what it means is in docs/metrics.md.
+    """
+    import time
+
+    from agentrun.recovery.metrics import total
+    from agentrun.report import screen
+    from agentrun.report.result import write_json
+
+    now = settings.current()
+    groups, unreadable = _counted(workflow, _begin(since, time.time()))
+    out, err = screen.stdout(color=now.color), screen.stderr(color=now.color)
+    everything = total(counts for days in groups.values() for counts in days.values())
+    if json:
+        write_json(out, _object(everything, groups))
+    elif everything.tasks:
+        out.lines(_lines(everything, groups, out))
+    if unreadable and not now.quiet:
+        err.line(f"left out, damaged: {', '.join(unreadable)}")
+    if not everything.tasks and not now.quiet:
+        err.line(f"no tasks in {now.checkpoints}" + (" that fit" if workflow or since else ""))
+    return 0
+
+
+def _begin(since: str | None, now: float) -> float:
+    if since is None:
+        return 0.0
+    from agentrun.errors import UsageError
+    from agentrun.workflow.units import duration_s
+
+    try:
+        return now - duration_s(since)
+    except ValueError as error:
+        raise UsageError(f"--since: {error}", "e.g. --since 7d") from error
+
+
+def _counted(
+    workflow: str | None, begin: float
+) -> "tuple[dict[str, dict[str, Counts]], list[str]]":
+    """Count the tasks, per workflow and per day of their start; name those that can't be read."""
+    import time
+
+    from agentrun.errors import StoreError
+    from agentrun.recovery.metrics import Counts, count
+    from agentrun.store.manager import CheckpointManager
+
+    manager = CheckpointManager(settings.current().root)
+    groups: dict[str, dict[str, Counts]] = {}
+    unreadable: list[str] = []
+    for task in manager.list():
+        if workflow not in {None, task.workflow} or (task.updated or 0.0) < begin:
+            continue
+        try:
+            counts = count(manager.read(task.task_id).records)
+        except StoreError:
+            unreadable.append(task.task_id)
+            continue
+        day = time.strftime("%Y-%m-%d", time.gmtime(task.started or 0.0))
+        groups.setdefault(task.workflow, {}).setdefault(day, Counts()).add(counts)
+    return groups, unreadable
+
+
+# --- for people ---------------------------------------------------------------------------------
+
+
+def _lines(
+    everything: "Counts", groups: "dict[str, dict[str, Counts]]", out: "Screen"
+) -> Iterator[str]:
+    from agentrun.recovery.metrics import metrics
+    from agentrun.report.table import Cell, table
+
+    yield _headline(everything)
+    yield ""
+    rows = [_metric_row(metric) for metric in metrics(everything)]
+    yield from table(out, ("", "value", "target", ""), rows)
+    if everything.failures:
+        yield ""
+    yield from _worst("kinds of failure", everything.failures_by_kind)
+    yield from _worst("steps that fail", everything.failures_by_step)
+    if len(groups) > 1 or any(len(days) > 1 for days in groups.values()):
+        yield ""
+        header = ("workflow", "day", "tasks", "succeeded", "failures", "recovered", "lost")
+        yield from table(
+            out,
+            header,
+            [
+                (Cell(name), Cell(day), *(Cell(text) for text in _summary(counts)))
+                for name, days in sorted(groups.items())
+                for day, counts in sorted(days.items())
+            ],
+        )
+
+
+def _headline(counts: "Counts") -> str:
+    from agentrun.report import words
+
+    endings = ", ".join(f"{n:,} {name}" for name, n in sorted(counts.tasks_by_ending.items()))
+    spent = f"${counts.usd:.2f}" if counts.usd or not counts.usd_unknown else "price unknown"
+    more = " and more of unknown price" if counts.usd and counts.usd_unknown else ""
+    used = f"; {counts.tokens:,} tokens, {spent}{more}" if counts.tokens else ""
+    tries = f"{words.plural(counts.attempts, 'attempt')}, {counts.failures:,} failed"
+    return f"{words.plural(counts.tasks, 'task')}: {endings}; {tries}{used}"
+
+
+def _metric_row(metric: "Metric") -> "tuple[Cell, ...]":
+    from agentrun.report.table import Cell
+
+    sign = "≥" if metric.better == "above" else "≤"
+    target = f"{sign} {metric.target:g} {metric.unit}"
+    word, style = MET[metric.met]
+    return Cell(metric.name), Cell(_value(metric)), Cell(target), Cell(word, style)
+
+
+def _value(metric: "Metric") -> str:
+    from agentrun.report import words
+
+    if metric.value is None:
+        return "-"
+    return words.duration(metric.value) if metric.unit == "s" else f"{metric.value:.1f} %"
+
+
+def _worst(title: str, counts: dict[str, int]) -> Iterator[str]:
+    from agentrun.report import words
+
+    most = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:WORST]
+    if most:
+        yield f"{title}: " + ", ".join(f"{words.one_line(name)} {n:,}" for name, n in most)
+
+
+def _summary(counts: "Counts") -> tuple[str, ...]:
+    succeeded = counts.tasks_by_ending.get("succeeded", 0)
+    numbers = (counts.tasks, succeeded, counts.failures, counts.recovered, counts.lost)
+    return tuple(f"{number:,}" for number in numbers)
+
+
+# --- for programs -------------------------------------------------------------------------------
+
+
+def _object(everything: "Counts", groups: "dict[str, dict[str, Counts]]") -> "Json":
+    from agentrun.recovery.metrics import total
+
+    return {
+        **_figures(everything),
+        "workflows": {
+            name: {
+                **_figures(total(days.values())),
+                "days": {day: _figures(counts) for day, counts in sorted(days.items())},
+            }
+            for name, days in sorted(groups.items())
+        },
+    }
+
+
+def _figures(counts: "Counts") -> "dict[str, Json]":
+    import msgspec
+
+    from agentrun.recovery.metrics import metrics
+
+    numbers = msgspec.to_builtins(counts)
+    del numbers["recovery_s"]
+    return {
+        "metrics": {
+            metric.name.replace(" ", "_"): {
+                "value": metric.value,
+                "unit": metric.unit,
+                "target": metric.target,
+                "better": metric.better,
+                "met": metric.met,
+            }
+            for metric in metrics(counts)
+        },
+        "counts": numbers,
+    }
