@@ -1,13 +1,15 @@
 """What the tests of agents stand on: a context without a runner, a log, recorded notes."""
 
+import asyncio
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from agentrun.core.failure import CATEGORY_OF, Failure, Kind
+from agentrun.core.failure import CATEGORY_OF, Evidence, Failure, Kind
 from agentrun.core.model import OutputSpec
-from agentrun.core.outcome import Note, ProcessStarted, SessionKnown, TurnDone
+from agentrun.core.outcome import Note, ProcessStarted, SessionKnown, Success, TurnDone
+from agentrun.steps.agent import KIND
 from agentrun.steps.kind import StepContext
 from agentrun.steps.log import FileLog
 
@@ -24,6 +26,7 @@ class World:
         for each in (self.work, self.state):
             each.mkdir(parents=True, exist_ok=True)
         self.env = dict(os.environ if env is None else env)
+        self.noted = asyncio.Event()
         self.notes: list[Note] = []
         self.attempts = 0
         self.log = FileLog(folder / "logs" / "0.log")
@@ -39,8 +42,18 @@ class World:
         }  # fmt: skip
         return StepContext(**(known | changes))
 
+    def attempt(self, spec: Mapping[str, Any], **changes: Any) -> Success | Evidence:
+        """Perform one attempt to its end."""
+
+        async def perform() -> Success | Evidence:
+            return await KIND.execute(self.context(spec, **changes))
+
+        return asyncio.run(perform())
+
     async def note(self, note: Note) -> None:
         self.notes.append(note)
+        if isinstance(note, SessionKnown):
+            self.noted.set()
 
     @property
     def sessions(self) -> list[str]:

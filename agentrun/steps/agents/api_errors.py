@@ -10,8 +10,15 @@ MAX_CAUSES = 10
 MAX_TEXT_CHARS = 16 * 1024
 
 
+_CUT_OFF = "Streamed response ended without content"
+
+
 def evidence(error: BaseException) -> Evidence:
     """Return what is known of the failure."""
+    if _CUT_OFF in str(error):  # the library takes a stream that was cut off for a bad answer
+        text = f"stream disconnected before completion: {error}"
+        mro = ("ConnectionError", "OSError")
+        return Evidence("llm", text, exception="ConnectionError", mro=mro)
     chain = list(_causes(error))
     return Evidence(
         channel="llm",
