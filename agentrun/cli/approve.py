@@ -17,7 +17,7 @@ def approve_command(
     step: Annotated[
         str | None,
         typer.Argument(
-            metavar="[STEP]",
+            metavar="STEP",
             help="The step; may be left out when only one waits.",
             autocompletion=complete.steps,
             show_default=False,
@@ -26,7 +26,7 @@ def approve_command(
     answer: Annotated[
         str | None,
         typer.Argument(
-            metavar="[ANSWER]", help="One of its options; default the first.", show_default=False
+            metavar="ANSWER", help="One of its options; default the first.", show_default=False
         ),
     ] = None,
 ) -> int:

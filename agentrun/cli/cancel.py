@@ -14,6 +14,7 @@ agentrun cancel triage-20261123 --reason "wrong repository"
 
 def cancel_command(
     task: options.Task,
+    *,
     reason: Annotated[
         str, typer.Option("--reason", metavar="TEXT", help="Why, for the record.")
     ] = "",

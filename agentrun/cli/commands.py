@@ -37,9 +37,7 @@ COMMANDS: dict[str, Entry] = {
     "approve": Entry(
         "agentrun.cli.approve:approve_command", "Answer a step that waits for a person.", STEER
     ),
-    "cancel": Entry(
-        "agentrun.cli.cancel:cancel_command", "Stop a task, from any terminal.", STEER
-    ),
+    "cancel": Entry("agentrun.cli.cancel:cancel_command", "Stop a task, from any terminal.", STEER),
     "fork": Entry(
         "agentrun.cli.fork:fork_command", "Copy a task at one moment into a new one.", STEER
     ),

@@ -1,6 +1,6 @@
 """`agentrun debug`: why a task failed, on what evidence, and what to do."""
 
-from enum import Enum
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -15,7 +15,7 @@ agentrun debug latest --json | jq '.incidents[0].failure'
 """
 
 
-class ReportForm(str, Enum):
+class ReportForm(StrEnum):
     """The forms of `--report`."""
 
     md = "md"
@@ -25,6 +25,7 @@ class ReportForm(str, Enum):
 
 def debug_command(
     task: options.Task,
+    *,
     at: options.At = None,
     report: Annotated[
         ReportForm | None,

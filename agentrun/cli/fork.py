@@ -1,9 +1,5 @@
 """`agentrun fork`: a new task that begins where another one stood."""
 
-from typing import Annotated
-
-import typer
-
 from agentrun.cli import options, pairs, settings
 
 EXAMPLES = """
@@ -15,6 +11,7 @@ agentrun fork latest --workflow improved.yaml
 
 def fork_command(
     task: options.Task,
+    *,
     at: options.At = None,
     sets: options.Sets = None,
     workflow: options.NewWorkflow = None,

@@ -24,6 +24,7 @@ agentrun inspect latest --verify                 # check every file of the task
 
 def inspect_command(
     task: options.Task,
+    *,
     at: options.At = None,
     step: Annotated[
         str | None,
@@ -58,9 +59,7 @@ def inspect_command(
     return _page(view, now, out, at, json=json)
 
 
-def _page(
-    view: "TaskView", now: "Settings", out: "Screen", at: str | None, *, json: bool
-) -> int:
+def _page(view: "TaskView", now: "Settings", out: "Screen", at: str | None, *, json: bool) -> int:
     import time
 
     from agentrun.cli.task_view import definition, output_of, shown
@@ -129,9 +128,7 @@ def _step(view: "TaskView", out: "Screen", step: str, at: str | None, *, json: b
     return 0
 
 
-def _diff(
-    view: "TaskView", now: "Settings", out: "Screen", a: str, b: str, *, json: bool
-) -> int:
+def _diff(view: "TaskView", now: "Settings", out: "Screen", a: str, b: str, *, json: bool) -> int:
     from agentrun.report.diff_view import diff_lines, diff_object
     from agentrun.report.result import write_json
 

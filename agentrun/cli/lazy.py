@@ -11,7 +11,6 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command_from_info
 from typer.models import CommandInfo
@@ -20,17 +19,13 @@ from agentrun.cli import settings
 from agentrun.cli.commands import COMMANDS
 
 
-def _take(name: str) -> Any:
-    def callback(_ctx: Any, _param: Any, value: Any) -> Any:
-        if value is not None:
-            settings.change(**{name: value})
-        return value
-
-    return callback
+def _take_folder(_ctx: Any, _param: Any, value: Any) -> Any:
+    settings.change(checkpoints=value)
+    return value
 
 
 def global_options() -> list[TyperOption]:
-    """Return fresh global options; `None` is their default, so that an absent one changes nothing."""
+    """Return fresh global options. Their default is None: one that is absent changes nothing."""
     return [
         TyperOption(
             param_decls=["--checkpoints"],
@@ -38,24 +33,22 @@ def global_options() -> list[TyperOption]:
             metavar="DIR",
             help="Folder of checkpoints (AGENTRUN_CHECKPOINTS, default ./checkpoints).",
             expose_value=False,
-            callback=_take("checkpoints"),
+            callback=_take_folder,
         ),
-        _flag(["-q", "--quiet"], "quiet", "Print only errors on stderr."),
-        _flag(["-v", "--verbose"], "verbose", "Also print what the steps print."),
-        _flag(["--no-color"], "no_color", "No colours (NO_COLOR is honoured).", color=False),
+        _flag(["-q", "--quiet"], {"quiet": True}, "Print only errors on stderr."),
+        _flag(["-v", "--verbose"], {"verbose": True}, "Also print what the steps print."),
+        _flag(["--no-color"], {"color": False}, "No colours (NO_COLOR is honoured)."),
     ]
 
 
-def _flag(names: list[str], field: str, text: str, *, color: bool | None = None) -> TyperOption:
-    target, value = ("color", color) if color is not None else (field, True)
-
+def _flag(names: list[str], change: dict[str, Any], text: str) -> TyperOption:
     def callback(_ctx: Any, _param: Any, given: Any) -> Any:
         if given:
-            settings.change(**{target: value})
+            settings.change(**change)
         return given
 
     return TyperOption(
-        param_decls=[*names, field],
+        param_decls=names,
         is_flag=True,
         default=None,
         help=text,
@@ -93,9 +86,7 @@ def load(name: str) -> Command:
     command = get_command_from_info(info, pretty_exceptions_short=False, rich_markup_mode=None)
     assert isinstance(command, Command)
     taken = {option for param in command.params for option in param.opts}
-    command.params += [
-        option for option in global_options() if not taken.intersection(option.opts)
-    ]
+    command.params += [option for option in global_options() if not taken.intersection(option.opts)]
     return command
 
 
@@ -121,7 +112,7 @@ class Group(TyperGroup):
             return super().resolve_command(ctx, args)
         near = get_close_matches(name, COMMANDS, cutoff=0.5)
         known = f"did you mean {' or '.join(near)}?" if near else f"one of {', '.join(COMMANDS)}"
-        raise typer.BadParameter(f"there is no command {name!r}: {known}", ctx=ctx)
+        ctx.fail(f"there is no command {name!r}: {known}")
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         """Write the commands in their groups, without importing one."""
@@ -131,7 +122,7 @@ class Group(TyperGroup):
 
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:
         """Complete a command's name without importing the commands."""
-        from typer.core import CompletionItem
+        from typer._click.shell_completion import CompletionItem  # Typer has no public name for it
 
         names = [
             CompletionItem(name, help=entry.help)

@@ -14,6 +14,7 @@ agentrun list --json | jq -r '.[].task_id'
 
 
 def list_command(
+    *,
     status: Annotated[
         list[str] | None,
         typer.Option(

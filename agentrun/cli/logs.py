@@ -19,12 +19,13 @@ def logs_command(
     step: Annotated[
         str | None,
         typer.Argument(
-            metavar="[STEP]",
+            metavar="STEP",
             help="One step; without, all of them.",
             autocompletion=complete.steps,
             show_default=False,
         ),
     ] = None,
+    *,
     attempt: Annotated[
         int | None,
         typer.Option("--attempt", min=1, metavar="N", help="This attempt instead of the last."),

@@ -4,6 +4,7 @@ Owns the Typer app and how usage errors read. Refuses to know what a command doe
 than Typer is imported here (tests/cli/test_startup.py keeps watch).
 """
 
+import os
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -15,6 +16,9 @@ from agentrun.cli import lazy, settings
 from agentrun.report import screen
 
 PROGRAM = "agentrun"
+COMPLETE = "_AGENTRUN_COMPLETE"
+"""Set by the completion scripts that `--install-completion` writes."""
+
 ABOUT = """Run workflows of agents that survive everything that goes wrong while they run.
 
 ID is a task id, a unique prefix of one, or `latest`. Global options may stand before or after the
@@ -36,13 +40,24 @@ app = typer.Typer(
 )
 
 
-@app.callback(help=ABOUT, epilog=EXAMPLES)
-def _root(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,  # noqa: FBT002
-) -> None:
-    if version:  # after another option; alone it is answered before Typer is imported
+def _print_version(wanted: bool) -> None:
+    """Answer `--version` behind another option; alone it is answered before Typer is imported."""
+    if wanted:
         screen.stdout().line(f"agentrun {__version__}")
         raise typer.Exit
+
+
+@app.callback(help=ABOUT, epilog=EXAMPLES)
+def _root(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", is_eager=True, callback=_print_version
+        ),
+    ] = False,
+) -> None:
+    del version
 
 
 def group() -> TyperGroup:
@@ -56,8 +71,14 @@ def group() -> TyperGroup:
 def execute(args: Sequence[str]) -> int:
     """Run a command line and return its exit code. Raises AgentrunError for what a command met."""
     settings.reset()
+    command = group()
+    if COMPLETE in os.environ:
+        command.main(list(args), prog_name=PROGRAM)  # answers the shell and exits
     try:
-        result = group().main(list(args), prog_name=PROGRAM, standalone_mode=False)
+        with command.make_context(PROGRAM, list(args)) as ctx:
+            result = command.invoke(ctx)
+    except typer.Exit as ended:
+        return ended.exit_code
     except typer.Abort:
         return 130
     except typer.TyperException as error:
@@ -78,5 +99,3 @@ def _usage_error(error: typer.TyperException) -> int:
         out.line(f"  {ctx.get_usage()}".replace("\n", "\n  "))
         out.line(f"  try: {ctx.command_path} --help")
     return error.exit_code
-
-

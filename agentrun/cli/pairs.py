@@ -7,9 +7,12 @@ business.
 import json
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from agentrun.core.model import Json
 from agentrun.errors import UsageError
+
+if TYPE_CHECKING:
+    from agentrun.core.model import Json
 
 MAX_INPUT_BYTES = 64 << 20
 
@@ -31,7 +34,7 @@ def parse(option: str, pairs: Sequence[str] | None) -> dict[str, str]:
     return found
 
 
-def read_object(source: str | None) -> dict[str, Json]:
+def read_object(source: str | None) -> dict[str, "Json"]:
     """Return the JSON object in a file, or on standard input for `-`; empty for None."""
     if source is None:
         return {}

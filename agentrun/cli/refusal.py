@@ -6,11 +6,12 @@ from agentrun.report import screen, words
 
 
 def tell(error: AgentrunError) -> int:
-    """Print an error for people, and for a script that waits for an object; return the exit code."""
+    """Print an error for people, and as an object where one is waited for; return its code."""
     now = settings.current()
     out = screen.stderr(color=now.color)
-    label = out.paint("red", "error:")
-    out.line(f"{label} {words.safe(error.message)}")
+    many = "\n" in error.message.strip()  # a list of problems, each with its own label
+    label = "" if many else out.paint("red", "error:") + " "
+    out.line(label + words.safe(error.message).rstrip())
     for line in words.safe(error.hint).splitlines():
         out.line(f"  {out.paint('dim', 'hint:')} {line}")
     if now.json:

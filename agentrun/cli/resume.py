@@ -17,6 +17,7 @@ agentrun resume latest --workflow fixed.yaml
 
 def resume_command(
     task: options.Task,
+    *,
     plan: Annotated[
         bool, typer.Option("--plan", help="Show what would be reused and run; run nothing.")
     ] = False,

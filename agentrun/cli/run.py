@@ -17,6 +17,7 @@ agentrun run workflow.yaml --dry-run
 
 def run_command(
     file: Annotated[str, typer.Argument(metavar="FILE", help="The workflow file.")],
+    *,
     inputs: Annotated[
         list[str] | None,
         typer.Option("-i", "--input", metavar="K=V", help="Give an input its value."),

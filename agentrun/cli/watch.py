@@ -58,9 +58,7 @@ class Watch:
         """Print the ending and the result; return the exit code."""
         state, settings = finished.state, self._settings
         if not (settings.quiet and finished.exit_code == 0):
-            self._err.lines(
-                ending_lines(state, self._err, time.time(), settings.folder_option())
-            )
+            self._err.lines(ending_lines(state, self._err, time.time(), settings.folder_option()))
         outputs: Json = finished.outputs if state.status == "succeeded" else None
         if self._to_stdout and self._events is not None:
             self._events.finish(state, outputs)
@@ -94,7 +92,7 @@ def watching(settings: Settings, events: str | None) -> Iterator[Watch]:
     except OSError as error:
         raise UsageError(f"--events: can't write {events}: {error.strerror}") from error
     with sink:
-        yield Watch(settings, sink, events=events)  # type: ignore[arg-type]
+        yield Watch(settings, sink, events=events)
 
 
 def _writer(sink: BinaryIO, warn: Callable[[str], None]) -> Callable[[bytes], None]:

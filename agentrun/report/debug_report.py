@@ -19,7 +19,10 @@ _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
 pre { background: #f4f4f4; padding: .7rem; overflow: auto } h2 { border-bottom: 1px solid #ccc }
 td { padding: .1rem 1rem .1rem 0; vertical-align: top }
-@media (prefers-color-scheme: dark) { body { background: #181818; color: #ddd } pre { background: #262626 } }
+@media (prefers-color-scheme: dark) {
+  body { background: #181818; color: #ddd }
+  pre { background: #262626 }
+}
 """
 
 
@@ -47,8 +50,8 @@ def markdown(
     """Yield the lines of a Markdown report."""
     yield f"# {state.task_id}: {state.status}"
     yield ""
-    started = words.iso(state.started_at)
-    yield f"Workflow `{state.workflow}`, started {started}, {words.duration(state.active_s)} of work."
+    work = words.duration(state.active_s)
+    yield f"Workflow `{state.workflow}`, started {words.iso(state.started_at)}, {work} of work."
     for incident in found:
         yield from _incident(incident, state, records)
     yield from ("", "## Next", "")

@@ -100,11 +100,11 @@ def _facts(failure: Failure, screen: Screen) -> Iterator[str]:
     ]
     for label, value in facts:
         if value is not None:
-            yield f"  {screen.paint('dim', label.ljust(10))}{words.one_line(str(value))}"
+            yield f"  {screen.paint('dim', label.ljust(11))}{words.one_line(str(value))}"
 
 
 def _diagnosis(incident: Incident, screen: Screen) -> Iterator[str]:
-    """What the Debugger found and proposed, where it was asked."""
+    """Yield what the Debugger found and proposed, where it was asked."""
     diagnosis = incident.diagnosis
     if diagnosis is None:
         return

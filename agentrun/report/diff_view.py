@@ -93,8 +93,8 @@ def diff_lines(a: Side, b: Side, screen: Screen) -> Iterator[str]:
 
 def _change_lines(change: Change, screen: Screen) -> Iterator[str]:
     old, new = _text(change.old), _text(change.new)
-    if len(old) + len(new) <= 60 and change.what != "output":
-        yield f"  {change.what}: {old or 'none'} → {new or 'none'}"
+    if len(old) + len(new) <= 60:
+        yield f"  {change.what}: {old} → {new}"
         return
     yield f"  {change.what}:"
     yield screen.paint("red", f"  - {old}")
@@ -103,8 +103,8 @@ def _change_lines(change: Change, screen: Screen) -> Iterator[str]:
 
 def _text(value: Json) -> str:
     if value is None:
-        return ""
-    return words.one_line(value if isinstance(value, str) else json_text(value))
+        return "none"
+    return words.one_line(value if isinstance(value, str) and value else json_text(value))
 
 
 def diff_object(a: Side, b: Side) -> dict[str, Json]:

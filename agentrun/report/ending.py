@@ -1,12 +1,12 @@
 """What every ending says on stderr: what happened, what is lost and kept, the next command.
 
-    failed: label[3], attempt 3: rate_limit (429 Too Many Requests)
-      why      transient, by rule http.429 on "429"
-      hint     wait, or lower max_parallel
-      printed  | ...the last lines of what the attempt printed
-      done     3 of 5 steps in 12 s; report is blocked
-      next     agentrun debug triage-20261123-123105-k3f9
-               agentrun resume triage-20261123-123105-k3f9    # try the failed steps again
+failed: label[3], attempt 3: rate_limit (429 Too Many Requests)
+  why      transient, by rule http.429 on "429"
+  hint     wait, or lower max_parallel
+  printed  | ...the last lines of what the attempt printed
+  done     3 of 5 steps in 12 s; report is blocked
+  next     agentrun debug triage-20261123-123105-k3f9
+           agentrun resume triage-20261123-123105-k3f9    # try the failed steps again
 """
 
 from collections.abc import Iterator, Sequence

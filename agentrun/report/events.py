@@ -33,7 +33,7 @@ def event_object(task_id: str, recorded: ev.Recorded) -> dict[str, Json]:
 
 
 class EventsReporter:
-    """Writes events to `write`. `hold_last` keeps the ending back until `finish` adds the result."""
+    """Writes events to `write`. `hold_last` keeps the ending until `finish` adds the result."""
 
     def __init__(self, write: Callable[[bytes], None], *, hold_last: bool = False) -> None:
         self._write = write

@@ -193,9 +193,7 @@ def _written(step: Step | None) -> Json:
     return {**shown, **{name: value for name, value in extras.items() if value is not None}}
 
 
-def _needed(
-    step: Step | None, key: str, before: TaskState, sources: Sources
-) -> Iterator[Needed]:
+def _needed(step: Step | None, key: str, before: TaskState, sources: Sources) -> Iterator[Needed]:
     if step is None:
         return
     scope = address.parent_scope(key)

@@ -82,7 +82,10 @@ def _facts(page: Page, screen: Screen) -> Iterator[str]:
         ("started", f"{words.date(state.started_at)}, {_work(state)}"),
         ("used", _usage(state)),
         ("inputs", words.one_line(json_text(page.inputs)) if page.inputs else ""),
-        ("forked", f"from {state.forked_from}, event {state.forked_at}" if state.forked_from else ""),
+        (
+            "forked",
+            f"from {state.forked_from}, event {state.forked_at}" if state.forked_from else "",
+        ),
         ("process", _process(page)),
         ("halted", words.one_line(state.halted or "")),
     ]
@@ -163,7 +166,7 @@ def _time(step: StepState, page: Page) -> str:
     if step.status == "running" and page.live and step.attempt_started_at:
         return words.duration(page.now - step.attempt_started_at)
     took = duration_of(step)
-    return words.duration(took) if took or step.ended_at else ""
+    return words.duration(took) if took or step.status == "succeeded" else ""
 
 
 def what(step: StepState, now: float, items: Counts | None = None) -> str:

@@ -32,7 +32,9 @@ def moment(records: Sequence[ev.Recorded], text: str) -> int:
             found = recorded.seq if isinstance(event, _ENDS_A_STEP) or not found else found
     if found:
         return found
-    raise UsageError(f"nothing has happened to a step {text!r} in this task", near_steps(records, text))
+    raise UsageError(
+        f"nothing has happened to a step {text!r} in this task", near_steps(records, text)
+    )
 
 
 def is_moment(records: Sequence[ev.Recorded], text: str) -> bool:

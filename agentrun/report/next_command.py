@@ -51,6 +51,8 @@ def next_commands(state: TaskState, folder_option: Sequence[str] = ()) -> list[N
 
 def _of_pause(state: TaskState, ending: Ending) -> list[tuple[str, ...]]:
     task = state.task_id
+    if not ending.steps and ending.reason == "interrupted":  # a fork that has not begun
+        return [("begin", "resume", task)]
     if ending.reason in {"approval", "interrupted", "escalation"}:
         answers = [each for key in ending.steps for each in _answers(task, key, state.step(key))]
         if ending.reason == "escalation" or not answers:

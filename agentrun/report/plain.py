@@ -54,7 +54,7 @@ class PlainReporter:
             event = recorded.event
             if isinstance(event, _ENDINGS) or self._is_detail(event):
                 continue
-            if isinstance(event, _OF_AN_ITEM) and self._crowded(event.step):
+            if isinstance(event, _OF_AN_ITEM) and self._is_noise(event):
                 continue
             said = sentence(recorded, state)
             if said is not None:
@@ -62,8 +62,13 @@ class PlainReporter:
         self._say_progress(records, tally)
 
     def _is_detail(self, event: ev.Event) -> bool:
-        """A failed attempt is told by what follows from it."""
+        """Return whether it is told by what follows from it, as a failed attempt is."""
         return isinstance(event, ev.StepFailed | ev.IncidentOpened) and not self._verbose
+
+    def _is_noise(self, event: ev.StepEvent) -> bool:
+        """Return whether it is only one of many, or the begin of an item, told by its end."""
+        begins = isinstance(event, ev.StepStarted) and event.attempt == 1
+        return self._crowded(event.step) or (begins and event.step.endswith("]"))
 
     def _crowded(self, key: str) -> bool:
         """Return whether the step belongs to an item of a large `for_each`."""

@@ -104,7 +104,9 @@ def usage_object(state: TaskState) -> dict[str, Json]:
 def steps_object(state: TaskState, workflow: Workflow | None) -> dict[str, Json]:
     """Return each step by its address. Items are numbers of their `for_each`, not entries."""
     loops = count_all(state)
-    return {key: _step_object(state.step(key), loops.get(key)) for key in step_keys(state, workflow)}
+    return {
+        key: _step_object(state.step(key), loops.get(key)) for key in step_keys(state, workflow)
+    }
 
 
 def step_keys(state: TaskState, workflow: Workflow | None) -> Iterator[str]:
@@ -142,8 +144,10 @@ def _step_object(step: StepState, items: Counts | None) -> Mapping[str, Json]:
 
 
 def duration_of(step: StepState) -> float:
-    """Return how long a step took: its attempts, or for a whole of items or steps from begin to end."""
-    if step.items is None and step.scope is None:
+    """Return how long a step took: its attempts; without any of its own (a whole of items or steps,
+    a `wait`, an `approval`) from its begin to its end.
+    """
+    if step.attempts and step.items is None and step.scope is None:
         return step.busy_s
     if step.started_at is None or step.ended_at is None:
         return 0.0

@@ -33,9 +33,7 @@ class Screen:
         self.broken = False
 
     def _wants_color(self) -> bool:
-        return (
-            self.terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-        )
+        return self.terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
     @property
     def width(self) -> int:

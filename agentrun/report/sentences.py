@@ -93,9 +93,7 @@ def _of_task(event: ev.TaskEvent, state: TaskState) -> Sentence | None:
             where = event.step or ""
             return Sentence(where, f"nothing new starts: {words.one_line(event.reason)}", "red")
         case ev.Warned():
-            return Sentence(
-                event.step or "", f"warning: {words.one_line(event.message)}", "yellow"
-            )
+            return Sentence(event.step or "", f"warning: {words.one_line(event.message)}", "yellow")
         case _:
             assert_never(event)
 
@@ -107,7 +105,7 @@ def _of_step(event: ev.StepEvent, step: StepState, now: float) -> Sentence | Non
         case ev.StepStarted():
             return Sentence(event.step, _started(event), "dim")
         case ev.StepSucceeded():
-            return Sentence(event.step, _succeeded(event), "green")
+            return Sentence(event.step, _succeeded(event, step), "green")
         case ev.StepFailed():
             text = f"attempt {event.attempt} failed after {words.duration(event.duration_s)}: "
             return Sentence(event.step, text + failure_text(event.failure), "red")
@@ -198,8 +196,9 @@ def _started(event: ev.StepStarted) -> str:
     return ", ".join(parts)
 
 
-def _succeeded(event: ev.StepSucceeded) -> str:
-    parts = [f"done in {words.duration(event.duration_s)}"]
+def _succeeded(event: ev.StepSucceeded, step: StepState) -> str:
+    took = event.duration_s or ((step.ended_at or 0.0) - (step.started_at or 0.0))
+    parts = [f"done in {words.duration(took)}"]
     if event.attempt > 1:
         parts.append(f"attempt {event.attempt}")
     if used := usage_text(event.usage):

@@ -42,7 +42,9 @@ def one_line(text: str, limit: int = MAX_LINE_CHARS) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return `0.4 s`, `12 s`, `2m 05s`, `1h 02m`, `3d 04h`."""
+    """Return `4 ms`, `0.4 s`, `12 s`, `2m 05s`, `1h 02m`, `3d 04h`."""
+    if 0.0 < seconds < 0.0995:
+        return f"{max(1, round(seconds * 1000))} ms"
     if seconds < 9.95:
         return f"{max(0.0, seconds):.1f} s"
     whole = round(seconds)
