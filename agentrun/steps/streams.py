@@ -5,7 +5,9 @@ whose log it is. A thread that a function started has no such variable, and its 
 stderr: agentrun's stdout carries the result and nothing else.
 """
 
+import contextlib
 import io
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -14,6 +16,8 @@ from contextvars import ContextVar
 from typing import Any, TextIO
 
 from agentrun.steps.kind import AttemptLog
+
+STDOUT, STDERR = 1, 2
 
 _log: ContextVar[AttemptLog | None] = ContextVar("agentrun_attempt_log", default=None)
 _lock = threading.Lock()
@@ -31,6 +35,39 @@ def printing_to(log: AttemptLog) -> Iterator[None]:
     finally:
         _log.reset(token)
         _leave()
+
+
+@contextmanager
+def stdout_for_results() -> Iterator[None]:
+    """While entered, only what is written to `sys.stdout` reaches stdout.
+
+    A program that a function starts, and C code, write to descriptor 1 itself: it leads to stderr
+    meanwhile, and `sys.stdout` to where it led before. Enter this before anything keeps hold of
+    `sys.stdout`. Where `sys.stdout` is no file (a test's), nothing happens.
+    """
+    before = sys.stdout
+    try:
+        is_descriptor = before.fileno() == STDOUT
+    except (OSError, ValueError):
+        is_descriptor = False
+    if not is_descriptor:
+        yield
+        return
+    before.flush()
+    kept = os.dup(STDOUT)
+    os.dup2(STDERR, STDOUT)
+    results = open(kept, "w", encoding=before.encoding, errors=before.errors)  # noqa: SIM115
+    sys.stdout = results
+    try:
+        yield
+    finally:
+        sys.stdout = before
+        try:
+            results.flush()
+        finally:
+            os.dup2(kept, STDOUT)
+            with contextlib.suppress(OSError):  # what it is about was said by the flush
+                results.close()
 
 
 def _enter() -> None:

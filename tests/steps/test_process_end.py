@@ -224,6 +224,7 @@ async def test_many_at_once(make_ctx: Any) -> None:
     assert [o.output for o in outcomes if isinstance(o, Success)] == [f"{n}\n" for n in range(40)]
 
 
+@pytest.mark.slow
 async def test_children_die_with_an_agentrun_that_is_killed(
     tmp_path: Path, eventually: Eventually
 ) -> None:

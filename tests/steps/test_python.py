@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import subprocess
 import sys
 import textwrap
 import threading
@@ -134,6 +135,25 @@ async def test_a_thread_that_a_function_starts_never_prints_to_stdout(
     assert (out, err) == ("", "astray\n")
 
 
+def test_stdout_can_be_kept_for_results(tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(
+        "import os, subprocess, sys\n"
+        "from agentrun.steps.streams import stdout_for_results\n"
+        "print('before')\n"
+        "with stdout_for_results():\n"
+        "    subprocess.run(['echo', 'astray'])\n"
+        "    os.write(1, b'raw\\n')\n"
+        "    print('result')\n"
+        "print('after')\n"
+        "subprocess.run(['echo', 'end'])\n"
+    )
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, str(tmp_path / "main.py")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=env)
+    assert done.stdout == "before\nresult\nafter\nend\n"
+    assert done.stderr == "astray\nraw\n"
+
+
 @both
 @pytest.mark.parametrize(
     ("code", "exception", "text"),
@@ -192,6 +212,19 @@ async def test_ancestry_causes_and_status(call: Any, isolated: bool) -> None:
     assert found.mro[1:3] == ("ConnectionError", "OSError")
     assert found.causes == ("KeyError",)
     assert found.status == 503
+
+
+async def test_all_members_of_a_group_are_causes(call: Any) -> None:
+    code = """
+        def f():
+            try:
+                raise TimeoutError
+            except TimeoutError:
+                raise ExceptionGroup("both", [ConnectionResetError(), ValueError()])
+    """
+    found = evidence(await call(code))
+    assert found.exception == "ExceptionGroup"
+    assert set(found.causes) == {"ConnectionResetError", "ValueError", "TimeoutError"}
 
 
 async def test_with_must_be_a_map(call: Any) -> None:
