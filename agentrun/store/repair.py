@@ -1,8 +1,8 @@
 """Makes both copies of a journal hold exactly what a survey proved, safely at every step.
 
-The order is what makes it safe: whatever one file is the only source of is synced there before the
-other is touched; the journal is whole and synced before the mirror is; the bad bytes are kept aside
-before they are cut off. A crash in the middle leaves a state that the next survey reads the same.
+The journal comes first and is whole and synced before the mirror is touched; a file that is rebuilt
+is written aside, synced and renamed; bad bytes are kept aside before they are cut off. A crash in
+the middle leaves a state that the next survey reads the same. The folder's sync is the caller's.
 """
 
 import time
@@ -16,7 +16,7 @@ MAX_KEPT_ASIDE = 8
 """Files kept aside per task: a machine that crashes in a loop does not fill its disk with them."""
 
 
-def repair(disk: Disk, folder: str, found: Survey) -> list[str]:
+def repair(disk: Disk, found: Survey) -> list[str]:
     """Mend both files; return what was done, in words. Raises Damaged when records are lost."""
     if found.loss is not None:
         raise Damaged(
@@ -25,12 +25,9 @@ def repair(disk: Disk, folder: str, found: Survey) -> list[str]:
         )
     done: list[str] = []
     truth = b"".join(found.lines)
-    mirror_is_source = found.journal.intact < len(truth)
-    if mirror_is_source:
-        _sync(disk, found.mirror.path)
-    done += _mend(disk, folder, found, found.journal, truth)
+    done += _mend(disk, found, found.journal, truth)
     _rewrite_last_batch(disk, found)
-    done += _mend(disk, folder, found, found.mirror, truth)
+    done += _mend(disk, found, found.mirror, truth)
     return done
 
 
@@ -50,14 +47,14 @@ def keep_aside(disk: Disk, path: str, kind: str, data: bytes | None = None) -> s
     return aside
 
 
-def _mend(disk: Disk, folder: str, found: Survey, copy: Copy, truth: bytes) -> list[str]:
+def _mend(disk: Disk, found: Survey, copy: Copy, truth: bytes) -> list[str]:
     """Make one file hold the truth."""
     name = copy.path.rpartition("/")[2]
     if copy.tail == truth:
         return []
     rest = copy.bytes[copy.intact :]
     if copy.tail is not None and rest.count(b"\n") <= 1:
-        return _mend_tail(disk, folder, found, copy, truth)
+        return _mend_tail(disk, found, copy, truth)
     if copy.tail is None:
         disk.replace(copy.path, _prefix(disk, found, copy) + truth)
         return [f"{name} was missing and was rebuilt from its other copy"]
@@ -67,7 +64,7 @@ def _mend(disk: Disk, folder: str, found: Survey, copy: Copy, truth: bytes) -> l
     return [f"{name} was damaged and was rebuilt from its other copy{kept}"]
 
 
-def _mend_tail(disk: Disk, folder: str, found: Survey, copy: Copy, truth: bytes) -> list[str]:
+def _mend_tail(disk: Disk, found: Survey, copy: Copy, truth: bytes) -> list[str]:
     """Cut off what does not belong at the end, and add what is missing there."""
     name = copy.path.rpartition("/")[2]
     rest, missing = copy.bytes[copy.intact :], truth[copy.intact :]
@@ -76,8 +73,6 @@ def _mend_tail(disk: Disk, folder: str, found: Survey, copy: Copy, truth: bytes)
     with _existing(disk, copy.path) as file:
         file.truncate(found.anchor.offset + copy.intact)
         file.write(missing)
-        file.sync()
-    disk.sync_folder(folder)
     if not rest:
         count = missing.count(b"\n")
         return [f"{name} lacked {count} records at its end; they were added"]
@@ -96,11 +91,6 @@ def _rewrite_last_batch(disk: Disk, found: Survey) -> None:
     batch = b"".join(found.lines[start:])
     with _existing(disk, found.journal.path) as file:
         file.write_at(found.end.offset - len(batch), batch)
-        file.sync()
-
-
-def _sync(disk: Disk, path: str) -> None:
-    with _existing(disk, path) as file:
         file.sync()
 
 

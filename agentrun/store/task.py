@@ -172,7 +172,7 @@ def open_task(disk: Disk, folder: str, task_id: str, secrets: Mapping[str, str])
         checkpoint, known_seq = newest(snapshots, disk)
         anchors = [checkpoint.anchor] if checkpoint else []
         found = survey(disk, folder, codec, anchors, known_seq)
-        repairs = repair(disk, folder, found)
+        repairs = repair(disk, found)
         disk.sync_folder(folder)  # a repair before this one may have ended between rename and sync
         state = folded(task_id, checkpoint, found)
         journal = Journal(disk, folder, codec, end=found.end, digest=found.digest, lock=lock)

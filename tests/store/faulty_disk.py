@@ -283,7 +283,10 @@ class FaultySystem:
         if inode.folder:
             self._sync_names(inode)
             return
-        inode.durable, inode.pending = bytes(inode.data), []
+        durable = bytearray(inode.durable)
+        for change in inode.pending:
+            _replay(durable, change, "all", self.luck)
+        inode.durable, inode.pending = bytes(durable), []
 
     def _sync_names(self, folder: Inode) -> None:
         left: list[Naming] = []

@@ -1,14 +1,16 @@
 """Damage to the files of a task: repaired from the other copy, or refused loudly. Never silent."""
 
+import errno
 from collections.abc import Callable
+from itertools import count
 
 import pytest
 
 from agentrun.core import events as ev
 from agentrun.core.state import TaskState
-from agentrun.errors import Damaged, StoreError
+from agentrun.errors import Damaged, NotWritable, StoreError
 from agentrun.store.record import LineCodec
-from tests.store.faulty_disk import FaultySystem
+from tests.store.faulty_disk import LUCKS, Fault, FaultySystem, Luck, PowerCut
 from tests.store.scenario import ROOT, TASK, TEXT, Driver, Oracle
 
 FOLDER = f"{ROOT}/{TASK}"
@@ -65,7 +67,7 @@ class Sound:
 @pytest.mark.parametrize("snapshots", [False, True])
 @pytest.mark.parametrize("path", BOTH)
 def test_a_flipped_bit_at_any_byte_is_repaired(path: str, *, snapshots: bool) -> None:
-    sound = Sound(snapshots=snapshots)
+    sound = Sound(snapshots=snapshots, events=3)
     data = sound.files[path]
     for index in range(len(data)):
         changed = bytearray(data)
@@ -78,7 +80,7 @@ def test_a_flipped_bit_at_any_byte_is_repaired(path: str, *, snapshots: bool) ->
 
 @pytest.mark.parametrize("path", BOTH)
 def test_a_copy_cut_off_at_any_byte_is_completed(path: str) -> None:
-    sound = Sound()
+    sound = Sound(events=3)
     for size in range(len(sound.files[path])):
         sound.damaged(path, sound.files[path][:size])
         sound.restore()
@@ -298,3 +300,71 @@ def test_a_crafted_order_of_events_is_refused() -> None:
         sound.system.set_content(path, sound.files[path] + first + second)
     with pytest.raises(Damaged, match="record 6 can't follow"):
         sound.opened_state()
+
+
+def test_the_second_copy_is_on_disk_when_a_task_is_closed() -> None:
+    sound = Sound()
+    sound.system = sound.system.reboot("none")
+    sound.damaged(JOURNAL, None)
+
+
+def test_a_whole_line_in_the_second_copy_proves_that_it_was_on_disk() -> None:
+    """Records 5 and 6 are one batch, so neither says that the other was synced."""
+    sound = Sound()
+    codec = LineCodec(TASK)
+    prev = lines(sound.files[JOURNAL])[-1][-19:-3]
+    _, prev = codec.encode(ev.Recorded(5, 1.0, ev.Warned("a")), prev, 4)
+    second, _ = codec.encode(ev.Recorded(6, 1.0, ev.Warned("b")), prev, 4)
+    sound.system.set_content(MIRROR, sound.files[MIRROR] + second)
+    with pytest.raises(Damaged, match="record 5 is lost: record 6"):
+        sound.opened_state()
+
+
+def test_every_event_stands_in_two_files_when_an_append_returns() -> None:
+    system, oracle = FaultySystem(), Oracle()
+    driver = Driver(system, oracle)
+    task = driver.opened()
+    driver.advance(task)
+    assert system.content(MIRROR) == system.content(JOURNAL)
+    assert system.content(MIRROR).count(b"\n") == task.seq
+
+
+@pytest.mark.parametrize("path", BOTH)
+@pytest.mark.parametrize("luck", LUCKS)
+def test_a_power_cut_while_damage_is_repaired_loses_nothing(luck: Luck, path: str) -> None:
+    for name in ("a line gone", "no newline at the end", "garbage appended", "missing"):
+        for at in count(1):
+            sound = Sound(events=3)
+            changed = DAMAGES[name](sound.files[path])
+            if changed is None:
+                sound.system.unlink(path)
+            else:
+                sound.system.set_content(path, changed)
+            sound.system.crash_at = sound.system.calls + at
+            try:
+                sound.opened_state()
+            except PowerCut:
+                sound.system = sound.system.reboot(luck, seed=at)
+                assert sound.opened_state() == sound.state
+                continue
+            break
+
+
+def test_a_repair_that_was_not_synced_is_synced_by_the_next_one() -> None:
+    """A repair renames the whole file into place, and the folder's sync fails."""
+    sound = Sound()
+    sound.system.set_content(JOURNAL, b"".join(lines(sound.files[JOURNAL])[1:]))
+
+    def fail_after_rename(kind: str) -> None:
+        if kind == "fsync" and f"rename {JOURNAL}" in sound.system.trace[-2:]:
+            sound.system.fault = Fault(sound.system.calls, errno.EIO)
+
+    sound.system.before_call = fail_after_rename
+    with pytest.raises(NotWritable):
+        sound.opened_state()
+    sound.system.kill()
+    sound.system.before_call = None
+    driver = Driver(sound.system, sound.oracle)
+    driver.advance(driver.opened())
+    rebooted = Driver(sound.system.reboot("none"), sound.oracle)
+    rebooted.check_opened(rebooted.opened())

@@ -141,9 +141,7 @@ def test_files_are_private_and_links_are_refused(tmp_path: Path) -> None:
         manager = made(tmp_path / "c")
     finally:
         os.umask(before)
-    for folder, _, names in os.walk(tmp_path / "c"):
-        assert os.stat(folder).st_mode & 0o777 == 0o700
-        assert all(os.stat(f"{folder}/{name}").st_mode & 0o777 == 0o600 for name in names)
+    assert_private(tmp_path / "c")
     folder = f"{tmp_path}/c/{TASK}"
     os.rename(f"{folder}/journal.jsonl", tmp_path / "elsewhere")
     os.symlink(tmp_path / "elsewhere", f"{folder}/journal.jsonl")
@@ -161,6 +159,13 @@ def test_a_strict_umask_does_not_lock_us_out(tmp_path: Path) -> None:
         made(tmp_path / "c").open(TASK).close()
     finally:
         os.umask(before)
+    assert_private(tmp_path / "c")
+
+
+def assert_private(root: Path) -> None:
+    for folder, _, names in os.walk(root):
+        assert os.stat(folder).st_mode & 0o777 == 0o700
+        assert all(os.stat(f"{folder}/{name}").st_mode & 0o777 == 0o600 for name in names)
 
 
 def test_a_process_is_known_by_its_start_time_too() -> None:

@@ -373,3 +373,23 @@ def test_shared_files_are_changed_one_at_a_time(manager: CheckpointManager) -> N
 def test_two_writers_of_one_task_are_one_too_many(manager: CheckpointManager) -> None:
     with new(manager, "a"), pytest.raises(Locked):
         manager.open("a")
+
+
+def test_a_folder_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    manager = CheckpointManager(tmp_path / "c")
+    make(manager, "a")
+    real = manager.disk.system
+
+    class Foreign:
+        def __getattr__(self, name: str) -> object:
+            return getattr(real, name)
+
+        def lstat(self, path: str) -> os.stat_result:
+            found = list(real.lstat(path))
+            found[stat.ST_UID] += 1
+            return os.stat_result(found)
+
+    manager.disk.system = Foreign()  # type: ignore[assignment]
+    for use in (manager.open, manager.read, manager.resolve):
+        with pytest.raises(StoreError, match="belongs to user"):
+            use("a")

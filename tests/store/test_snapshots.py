@@ -39,8 +39,8 @@ class Made:
         self.oracle.trying(records)
         self.task.append(records)
         self.oracle.acknowledge(records)
-        for record in records:
-            apply(state, record)
+        for recorded in records:
+            apply(state, recorded)
 
     def names(self) -> list[str]:
         return [path for path in self.system.paths() if path.startswith(SNAPSHOTS)]
