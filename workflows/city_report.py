@@ -26,5 +26,10 @@ def table(cities: list[dict[str, Any]]) -> str:
     ]
     total = sum(c["population"] for c in cities)
     return "\n".join(
-        ["| city | country | people | founded |", "|---|---|---:|---:|", *rows, f"\n{total:,} people in all"]
+        [
+            "| city | country | people | founded |",
+            "|---|---|---:|---:|",
+            *rows,
+            f"\n{total:,} people in all",
+        ]
     )

@@ -27,7 +27,11 @@ def size(repo: str, files: list[str]) -> dict[str, Any]:
         if b"\0" not in data[:8192]:
             lines[path.suffix or path.name] += data.count(b"\n")
     largest = sorted(sizes, reverse=True)[:5]
-    return {"lines": dict(lines.most_common(8)), "bytes": sum(s for s, _ in sizes), "largest": largest}
+    return {
+        "lines": dict(lines.most_common(8)),
+        "bytes": sum(s for s, _ in sizes),
+        "largest": largest,
+    }
 
 
 def check_syntax(repo: str, path: str) -> str | None:
@@ -61,24 +65,33 @@ def report(
     }
     grade = max(0, 100 - sum(losses.values()))
     out = [f"# Health: {grade} of 100", ""]
-    out += [f"- **-{points}** {why}" for why, points in losses.items() if points] or ["- nothing to mend"]
+    out += [f"- **-{points}** {why}" for why, points in losses.items() if points] or [
+        "- nothing to mend"
+    ]
     out += [
         "",
-        f"{len(files)} files, {size['bytes'] / 1e6:.1f} MB; {facts['commits']} commits by "
-        f"{facts['authors'].strip()} author(s), {facts['recent']} in the last 30 days, "
-        f"last on {facts['last']}; {facts['dirty'].strip()} uncommitted change(s)",
+        _told(len(files), size["bytes"], facts),
         "",
         "| kind | lines |",
         "|---|---|",
         *(f"| `{kind}` | {count:,} |" for kind, count in size["lines"].items()),
         "",
-        "Largest: " + ", ".join(f"`{name}` ({bytes_ / 1e3:,.0f} kB)" for bytes_, name in size["largest"]),
+        "Largest: "
+        + ", ".join(f"`{name}` ({bytes_ / 1e3:,.0f} kB)" for bytes_, name in size["largest"]),
     ]
     for title, found in (("Does not parse", broken), ("Looks like a key", keys), ("To do", todos)):
         if found:
             more = f" (+{len(found) - 10} more)" if len(found) > 10 else ""
             out += ["", f"## {title}{more}", *(f"- `{line[:160]}`" for line in found[:10])]
     return {"grade": grade, "text": "\n".join(out)}
+
+
+def _told(files: int, size_bytes: int, facts: dict[str, str]) -> str:
+    return (
+        f"{files} files, {size_bytes / 1e6:.1f} MB; {facts['commits']} commits by "
+        f"{facts['authors'].strip()} author(s), {facts['recent']} in the last 30 days, "
+        f"last on {facts['last']}; {facts['dirty'].strip()} uncommitted change(s)"
+    )
 
 
 def _has(names: list[str], starts: tuple[str, ...]) -> bool:

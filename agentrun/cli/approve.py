@@ -31,8 +31,8 @@ def approve_command(
     ] = None,
 ) -> int:
     """Answer an approval. A process that runs the task goes on by itself; else resume it."""
-    from agentrun.app import answer_task
     from agentrun.report import screen, words
+    from agentrun.steer import answer_task
 
     now = settings.current()
     key, live = answer_task(now.root, task, step, answer)

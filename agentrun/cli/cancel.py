@@ -20,8 +20,8 @@ def cancel_command(
     ] = "",
 ) -> int:
     """Cancel a task. Where a process runs it, that process ends its steps and stops (exit 1)."""
-    from agentrun.app import cancel_task
     from agentrun.report import screen, words
+    from agentrun.steer import cancel_task
 
     now = settings.current()
     task_id = cancel_task(now.root, task, reason)

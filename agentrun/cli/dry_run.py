@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from agentrun.app import resolved_inputs
+from agentrun.changes import resolved_inputs
 from agentrun.cli.settings import Settings
 from agentrun.core.model import Json, Step, Workflow
 from agentrun.report import screen
@@ -14,7 +14,7 @@ from agentrun.workflow.cache import load_cached
 from agentrun.workflow.expressions import ExpressionError, has_expression, references, render
 
 if TYPE_CHECKING:
-    from agentrun.app import RunRequest
+    from agentrun.requests import RunRequest
 
 KNOWN_NAMES = frozenset({"inputs"})
 """What is known before anything has run; all else stays as it is written."""

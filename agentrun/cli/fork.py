@@ -20,9 +20,9 @@ def fork_command(
     """Copy a task, up to one moment, into a new one; print the new id. Nothing is run yet."""
     from pathlib import Path
 
-    from agentrun.app import fork_task
     from agentrun.report import screen, words
     from agentrun.report.result import write_json
+    from agentrun.steer import fork_task
 
     now = settings.current()
     path = Path(workflow) if workflow else None

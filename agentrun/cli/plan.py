@@ -11,7 +11,7 @@ from agentrun.report.plan_view import plan_lines
 from agentrun.report.result import write_json
 
 if TYPE_CHECKING:
-    from agentrun.app import ResumeRequest
+    from agentrun.requests import ResumeRequest
 
 
 def show(request: "ResumeRequest", settings: Settings) -> int:

@@ -70,8 +70,8 @@ def resume_command(
     settings.change(json=json or None)
     from pathlib import Path
 
-    from agentrun.app import ResumeRequest
     from agentrun.cli.watch import watching
+    from agentrun.requests import ResumeRequest
 
     now = settings.current()
     request = ResumeRequest(

@@ -51,9 +51,9 @@ def run_command(
     settings.change(json=json or None)
     from pathlib import Path
 
-    from agentrun.app import RunRequest
     from agentrun.cli.watch import watching
     from agentrun.errors import UsageError
+    from agentrun.requests import RunRequest
 
     if resume and task_id is None:
         raise UsageError("--resume needs --task-id", "to go on with a task: agentrun resume ID")

@@ -22,7 +22,7 @@ from agentrun.report.reporter import Reporter
 from agentrun.report.result import task_object, write_json, write_result
 
 if TYPE_CHECKING:
-    from agentrun.app import Finished
+    from agentrun.requests import Finished
 
 
 class Watch:

@@ -6,8 +6,9 @@ from textwrap import dedent
 
 import pytest
 
-from agentrun.app import Finished, ResumeRequest, RunRequest, resume_task, run_task
+from agentrun.app import resume_task, run_task
 from agentrun.core.model import Json
+from agentrun.requests import Finished, ResumeRequest, RunRequest
 
 
 class Desk:

@@ -1,0 +1,114 @@
+"""What a person asks of a task, checked, as values and events.
+
+Owns the inputs of a new task and the changes of a resume (`--from --set --workflow --retry --skip
+--answer`). Which steps a change makes stale is runner/edit.py's.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from agentrun.core import events as ev
+from agentrun.core.model import Json, Workflow
+from agentrun.core.state import TaskState
+from agentrun.errors import UsageError
+from agentrun.requests import ResumeRequest, RunRequest
+from agentrun.runner import edit
+from agentrun.runner.inputs import InputProblem, checked_inputs, typed
+from agentrun.store.values import ValueStore
+from agentrun.workflow.cache import load_cached
+from agentrun.workflow.source_file import read_bytes
+
+Bind = Callable[[bytes, Mapping[str, str]], tuple[str, dict[str, str]]]
+"""Keeps a definition's text and its sub-workflows' and returns their hashes."""
+
+
+def planned(
+    state: TaskState,
+    pinned: Workflow,
+    request: ResumeRequest,
+    bind: Bind,
+    values: ValueStore,
+) -> tuple[Workflow, list[ev.Event]]:
+    """Return the definition to go on with, and the events that a person's changes amount to.
+
+    `state` is a scratch copy's worth of facts: it is read, and every event is applied to it here
+    only by the caller.
+    """
+    events: list[ev.Event] = [
+        ev.StepInterrupted(key, step.attempts, "agentrun ended while it ran")
+        for key, step in state.steps.items()
+        if step.status == "running" and step.items is None and step.scope is None
+    ]
+    workflow = pinned
+    if request.workflow is not None:
+        workflow, rebinding = _rebind(state, pinned, request.workflow, bind)
+        events += rebinding
+    if request.set_inputs:
+        events += _set_inputs(state, workflow, request.set_inputs, values)
+    if request.from_step is not None:
+        edit.definition(workflow, state, request.from_step)
+        events += edit.reset(workflow, state, [request.from_step], f"--from {request.from_step}")
+    for key in request.retry:
+        edit.definition(workflow, state, key)
+        done = state.step(key).status in {"succeeded", "skipped"}
+        again = edit.reset(workflow, state, [key], f"--retry {key}") if done else None
+        events += edit.retried(state, key) if again is None else again
+    for key in request.skip:
+        edit.definition(workflow, state, key)
+        events += edit.skipped(state, key)
+    for key, answer in request.answers.items():
+        edit.definition(workflow, state, key)
+        events += edit.answered(state, key, answer, by="resume")
+    if state.status in {"failed", "paused", "cancelled"}:
+        touched = {*request.skip, *request.answers}
+        events = [*edit.granted(state, touched), *events]
+    return workflow, events
+
+
+def _rebind(
+    state: TaskState, pinned: Workflow, path: Path, bind: Bind
+) -> tuple[Workflow, list[ev.Event]]:
+    """Bind the task to another definition: what is the same is kept, the rest is forgotten."""
+    text = read_bytes(path)
+    workflow = load_cached(path, text)
+    stale, _ = edit.rebound(pinned, workflow, state)
+    digest, sources = bind(text, workflow.sources)
+    changed = ev.WorkflowChanged(
+        workflow.name, digest, str(path.resolve()), len(workflow.steps), sources
+    )
+    reset = [ev.StepsReset(tuple(stale), f"--workflow {path}")] if stale else []
+    return workflow, [changed, *reset]
+
+
+def _set_inputs(
+    state: TaskState, workflow: Workflow, texts: Mapping[str, str], values: ValueStore
+) -> list[ev.Event]:
+    """Change inputs; exactly the steps that use them, and what is downstream, run again."""
+    before = values.get(state.inputs) if state.inputs is not None else {}
+    try:
+        inputs = checked_inputs(workflow.inputs, {**before, **typed(workflow.inputs, texts)})
+    except InputProblem as problem:
+        raise UsageError(f"--set: {problem}", _input_help(workflow)) from None
+    changed = tuple(name for name in texts if inputs[name] != before.get(name))
+    if not changed:
+        return []
+    stale = edit.users_of_inputs(workflow, changed)
+    event = ev.InputsChanged(values.put(inputs), changed)
+    return [event, *edit.reset(workflow, state, stale, f"--set {', '.join(changed)}")]
+
+
+def resolved_inputs(workflow: Workflow, request: RunRequest) -> dict[str, Json]:
+    """Return the inputs of a new task; `-i` wins over `--input-file`."""
+    try:
+        given = {**request.inputs, **typed(workflow.inputs, request.texts)}
+        return checked_inputs(workflow.inputs, given)
+    except InputProblem as problem:
+        raise UsageError(f"inputs of {workflow.name}: {problem}", _input_help(workflow)) from None
+
+
+def _input_help(workflow: Workflow) -> str:
+    told = [
+        f"{name} ({spec.type}{'' if spec.required else f', default {spec.default!r}'})"
+        for name, spec in workflow.inputs.items()
+    ]
+    return f"its inputs: {'; '.join(told)}" if told else "it has no inputs"

@@ -1,0 +1,51 @@
+"""What the commands ask of app.py, and what they get back."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from msgspec import Struct, field
+
+from agentrun.core.model import Json, Workflow
+from agentrun.core.state import TaskState
+
+
+class RunRequest(Struct, frozen=True):
+    """`agentrun run`: `texts` are `-i k=v` as typed, `inputs` come from `--input-file`."""
+
+    file: Path
+    root: Path
+    inputs: Mapping[str, Json] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
+    task_id: str | None = None
+    resume_existing: bool = False
+    max_parallel: int | None = None
+
+
+class ResumeRequest(Struct, frozen=True):
+    """`agentrun resume`."""
+
+    task_id: str
+    root: Path
+    from_step: str | None = None
+    set_inputs: Mapping[str, str] = field(default_factory=dict)
+    workflow: Path | None = None
+    retry: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    answers: Mapping[str, str] = field(default_factory=dict)
+    max_parallel: int | None = None
+
+    @property
+    def changes(self) -> bool:
+        """Return whether a person asks for anything but going on."""
+        asked = (self.from_step, self.set_inputs, self.workflow, self.retry, self.skip)
+        return any(asked) or bool(self.answers)
+
+
+class Finished(Struct, frozen=True):
+    """How a run or a resume ended. `outputs` is the result, secrets resolved: for stdout alone."""
+
+    task_id: str
+    exit_code: int
+    state: TaskState
+    workflow: Workflow
+    outputs: Json = None
