@@ -67,6 +67,14 @@ def _write_examples(epilog: str | None, formatter: Any) -> None:
 class Command(TyperCommand):
     """A command whose epilog is its examples."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse; while completing, an option whose value is being typed does not spoil the rest."""
+        if ctx.resilient_parsing and args:
+            last = next((param for param in self.params if args[-1] in param.opts), None)
+            if isinstance(last, TyperOption) and not last.is_flag:
+                args = args[:-1]
+        return super().parse_args(ctx, args)
+
     def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - Typer's signature
         """Write the examples."""
         _write_examples(self.epilog, formatter)
@@ -108,11 +116,12 @@ class Group(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command; a typo gets the nearest names."""
         name = args[0]
-        if name in COMMANDS or name.startswith("-") or ctx.resilient_parsing:
-            return super().resolve_command(ctx, args)
-        near = get_close_matches(name, COMMANDS, cutoff=0.5)
-        known = f"did you mean {' or '.join(near)}?" if near else f"one of {', '.join(COMMANDS)}"
-        ctx.fail(f"there is no command {name!r}: {known}")
+        if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
+            near = get_close_matches(name, COMMANDS, cutoff=0.5)
+            all_of_them = f"one of {', '.join(COMMANDS)}"
+            known = f"did you mean {' or '.join(near)}?" if near else all_of_them
+            ctx.fail(f"there is no command {name!r}: {known}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         """Write the commands in their groups, without importing one."""

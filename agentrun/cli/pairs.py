@@ -4,7 +4,6 @@ Owns their syntax alone: that a name is declared, and the type of its value, is 
 business.
 """
 
-import json
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -38,6 +37,8 @@ def read_object(source: str | None) -> dict[str, "Json"]:
     """Return the JSON object in a file, or on standard input for `-`; empty for None."""
     if source is None:
         return {}
+    import json
+
     where = "standard input" if source == "-" else source
     try:
         value = json.loads(_read(source))

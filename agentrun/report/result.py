@@ -4,7 +4,6 @@ A string is written as text with one newline at its end, anything else as JSON: 
 programs, indented for people. On a terminal foreign text is made harmless; a pipe gets it as it is.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 
 from agentrun.core.model import Json, Workflow
@@ -33,6 +32,8 @@ def write_json(screen: Screen, value: Json) -> None:
 
 def json_text(value: Json, indent: int | None = None) -> str:
     """Return a value as JSON; a lone surrogate becomes an escape when it is encoded."""
+    import json
+
     return json.dumps(value, indent=indent, ensure_ascii=False)
 
 

@@ -49,9 +49,7 @@ def test_wrong_usage_exits_2_and_says_what_is_right(
     assert "Traceback" not in ran.err
 
 
-def test_global_options_stand_before_or_after_the_command(
-    agentrun: Agentrun, write: Write
-) -> None:
+def test_global_options_stand_before_or_after_the_command(agentrun: Agentrun, write: Write) -> None:
     file = str(write("hello.yaml", HELLO))
     agentrun("--checkpoints", "a", "-q", "run", file)
     assert settings.current().checkpoints == "a"
@@ -104,7 +102,9 @@ def test_a_bug_is_told_as_a_bug(agentrun: Agentrun, monkeypatch: pytest.MonkeyPa
 
 def shell(command: str) -> tuple[int, str]:
     """Run a pipeline with a real agentrun in it; return the exit code of agentrun, and stderr."""
-    script = f'agentrun() {{ "{sys.executable}" -m agentrun "$@"; }}\n{command}\nexit ${{PIPESTATUS[0]}}'
+    script = (
+        f'agentrun() {{ "{sys.executable}" -m agentrun "$@"; }}\n{command}\nexit ${{PIPESTATUS[0]}}'
+    )
     done = subprocess.run(
         ["bash", "-c", script], capture_output=True, text=True, timeout=60, check=False
     )

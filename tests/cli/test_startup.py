@@ -60,9 +60,7 @@ def test_completion_of_a_command_is_as_light_as_help(monkeypatch: pytest.MonkeyP
         ["logs", "latest"],
     ],
 )
-def test_looking_at_tasks_is_light(
-    agentrun: Agentrun, write: Write, args: list[str]
-) -> None:
+def test_looking_at_tasks_is_light(agentrun: Agentrun, write: Write, args: list[str]) -> None:
     agentrun("run", str(write("fails.yaml", FAILS)))
     modules = imported(*args)
     assert "agentrun.store.manager" in modules

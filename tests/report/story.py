@@ -30,8 +30,8 @@ LOGIC = Failure(Category.RECOVERABLE, Kind.LOGIC, "2 tests failed", rule="check"
 def workflow(*ids: str) -> Workflow:
     """A workflow of shell steps, each after the one before."""
     steps = [
-        Step(id, "run", {"command": f"echo {id}"}, needs=tuple(ids[:i][-1:]))
-        for i, id in enumerate(ids)
+        Step(name, "run", {"command": f"echo {name}"}, needs=tuple(ids[:i][-1:]))
+        for i, name in enumerate(ids)
     ]
     return Workflow("triage", tuple(steps), sha256="ab" * 32)
 

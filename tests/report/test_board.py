@@ -80,8 +80,8 @@ def test_steps_of_a_sub_workflow_have_lines_while_they_work() -> None:
 def test_it_always_fits(height: int, done: int) -> None:
     ids = [f"s{index}" for index in range(100)]
     story = Story(*ids)
-    for id in ids[:done]:
-        story.done(id)
+    for name in ids[:done]:
+        story.done(name)
     if done < 100:
         story.add(ev.StepStarted(ids[done], 1))
     lines = drawn(story, height)
@@ -93,8 +93,8 @@ def test_it_always_fits(height: int, done: int) -> None:
 def test_what_is_done_and_what_is_to_come_give_way() -> None:
     ids = [f"s{index}" for index in range(100)]
     story = Story(*ids)
-    for id in ids[:50]:
-        story.done(id)
+    for name in ids[:50]:
+        story.done(name)
     story.add(ev.StepStarted("s50", 1))
     lines = drawn(story, 6)
     assert lines[0] == "done    50 steps done"

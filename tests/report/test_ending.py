@@ -71,8 +71,10 @@ def test_an_interrupted_step_that_is_not_idempotent() -> None:
         ev.TaskPaused("interrupted", 3, "has it taken effect?", ("a",)),
     )
     assert ending(story).splitlines()[-2:] == [
-        f"  next     agentrun resume {ID} --retry a"
-        "    # it has not taken effect, or may do so again",
+        (
+            f"  next     agentrun resume {ID} --retry a"
+            "    # it has not taken effect, or may do so again"
+        ),
         f"           agentrun resume {ID} --skip a    # it has taken effect",
     ]
 

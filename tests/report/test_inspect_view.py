@@ -29,14 +29,18 @@ def page(story: Story, *, live: bool = False, past: bool = False) -> str:
 
 def test_a_failed_task() -> None:
     assert page(failed_story()).split("\n\n")[:2] == [
-        "triage-20261124-120000-k3f9  failed  1 of 3 steps done\n"
-        "  workflow triage (/work/triage.yaml)\n"
-        "  started  2026-11-24 12:00, 13 s of work, 2 retries\n"
-        '  inputs   {"limit": 3}',
-        "  step    status     attempts  time   what\n"
-        "  issues  succeeded            1.0 s\n"
-        "  label   failed     3         3.0 s  rate_limit (429 Too Many Requests)\n"
-        "  report  blocked",
+        (
+            "triage-20261124-120000-k3f9  failed  1 of 3 steps done\n"
+            "  workflow triage (/work/triage.yaml)\n"
+            "  started  2026-11-24 12:00, 13 s of work, 2 retries\n"
+            '  inputs   {"limit": 3}'
+        ),
+        (
+            "  step    status     attempts  time   what\n"
+            "  issues  succeeded            1.0 s\n"
+            "  label   failed     3         3.0 s  rate_limit (429 Too Many Requests)\n"
+            "  report  blocked"
+        ),
     ]
 
 

@@ -15,7 +15,7 @@ def live(story: Story, width: int = 80, height: int = 24, **more: bool) -> str:
     """Return everything a live view of the whole story has drawn."""
     stream = FakeTerminal()
     reporter = LiveReporter(Screen(stream, color=False), **more)
-    reporter._console.size = (width, height)  # type: ignore[assignment]
+    reporter._console.size = (width, height)
     again = Story(*[step.id for step in story.workflow.steps])
     reporter.records(again.records, again.state)
     reporter.begin(again.workflow, again.state)

@@ -69,10 +69,15 @@ CASES: list[tuple[tuple[ev.Event, ...], str]] = [
     ),
     (
         (STARTED, FAILED, ev.RetryScheduled("a", 2, 5, START, 3.2, "", (ADJUSTMENT,))),
-        "a: attempt 2 of 5 in 3.2 s: rate_limit (429 Too Many Requests); "
-        "changed: timeout doubled to 2m",
+        (
+            "a: attempt 2 of 5 in 3.2 s: rate_limit (429 Too Many Requests); "
+            "changed: timeout doubled to 2m"
+        ),
     ),
-    ((STARTED, FAILED, ev.FallbackTaken("a", 1, "retries used up")), "a: fallback 1: retries used up"),
+    (
+        (STARTED, FAILED, ev.FallbackTaken("a", 1, "retries used up")),
+        "a: fallback 1: retries used up",
+    ),
     (
         (STARTED, FAILED, ev.StepGaveUp("a", continued=True)),
         "a: failed after 1 attempt: rate_limit (429 Too Many Requests); the task goes on",

@@ -1,10 +1,11 @@
-from hypothesis import given, strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from agentrun.core import events as ev
 from agentrun.report.tally import Tally, count_all
 from tests.report.story import LOGIC, looped_story
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["start", "done", "fail", "reset"]))))
 def test_counting_along_equals_counting_at_the_end(moves: list[tuple[int, str]]) -> None:
     story = looped_story(6)

@@ -1,3 +1,5 @@
+import shlex
+
 import pytest
 from hypothesis import given, strategies as st
 
@@ -97,6 +99,11 @@ def test_one_line_is_one_line_and_not_long() -> None:
 @given(st.text(), st.integers(1, 30))
 def test_cut_fits(text: str, width: int) -> None:
     assert columns(cut(text, width)) <= max(width, 1)
+
+
+@given(st.lists(st.text()))
+def test_typed_commands_are_quoted_as_the_shell_wants_it(parts: list[str]) -> None:
+    assert words.typed(parts) == shlex.join(parts)
 
 
 def test_typed_commands_are_quoted() -> None:
