@@ -22,6 +22,8 @@ _ONLY_MODEL = ("tools", "temperature")
 _ONLY_CLI = ("args", "permissions", "allowed_tools", "disallowed_tools", "deny_is_failure")
 _MISSING_IN: Mapping[str, tuple[str, ...]] = {
     "codex": ("max_turns", "max_tokens", "allowed_tools", "disallowed_tools"),
+    "gemini": ("max_turns", "max_tokens", "disallowed_tools", "mcp"),
+    "opencode": ("max_turns", "max_tokens", "allowed_tools", "disallowed_tools"),
 }
 
 
@@ -187,7 +189,7 @@ class AgentSpec:
 
     def _refuse(self, names: tuple[str, ...], way: str) -> None:
         for name in names:
-            if getattr(self, name) not in (None, [], False, "default"):
+            if getattr(self, name) not in (None, [], {}, False, "default"):
                 raise ValueError(f"`{name}` means nothing for {way}")
 
 

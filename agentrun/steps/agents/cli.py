@@ -141,7 +141,7 @@ class _Attempt:
     async def ended(self, run: Run) -> Success | Evidence:
         """Return what the run means for the step."""
         answer = run.answer
-        failure = failure_of(run, self._dialect.name, deny_fails=self._spec.deny_is_failure)
+        failure = failure_of(run, self._dialect, deny_fails=self._spec.deny_is_failure)
         if failure is not None:
             if answer.usage is not None and _counts(answer.usage):
                 await self._ctx.note(TurnDone(None, answer.usage))

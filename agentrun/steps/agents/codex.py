@@ -23,14 +23,12 @@ from agentrun.steps.agents.contract import (
     Launch,
     as_int,
     as_object,
-    as_status,
 )
 from agentrun.steps.agents.strict_schema import strict
 
 STAND_IN = "agentrun"
 _BUILT_IN = ("openai", "ollama", "lmstudio", "oss", "amazon-bedrock")
 _NO_RETRIES = {"request_max_retries": 0, "stream_max_retries": 0}
-_STATUS = re.compile(r"(?:last status:|unexpected status) (\d{3})")
 _OVERLOADED = "currently experiencing high demand"
 _PERMISSIONS: Mapping[str, tuple[str, ...]] = {
     "default": (),
@@ -178,9 +176,7 @@ def _read_error(message: str, answer: Answer) -> None:
 
 
 def _fail(message: str, answer: Answer) -> None:
-    found = _STATUS.search(message)
-    status = as_status(found[1]) if found else 500 if _OVERLOADED in message else None
-    answer.fail(message, status)
+    answer.fail(message, 500 if _OVERLOADED in message else None)
 
 
 def _usage(usage: Mapping[str, Json]) -> Usage:
@@ -197,5 +193,6 @@ DIALECT = Dialect(
     read=read,
     install="npm install -g @openai/codex",
     gone=re.compile(r"no rollout found for thread|thread/(?:resume|fork) failed|session not found"),
+    status=re.compile(r"(?:last status:|unexpected status) (\d{3})"),
     cumulative=True,
 )

@@ -95,7 +95,9 @@ class Dialect:
     `form` is how it prints: a JSON value per line, one JSON value in all, or plain text (then
     `read` gets one string). `ends` says that a good run always ends in a line of its own, so that
     its absence is a failure. `system` says that it takes `system` by itself, `resumes` that it can
-    go on in a session, `cumulative` that its usage counts the whole session, earlier runs included.
+    go on in a session, `forks` that it can branch one off, `cumulative` that its usage counts the
+    whole session, earlier runs included. `status` finds the HTTP status in what it printed when its
+    JSON lacks it.
     """
 
     name: str
@@ -103,10 +105,12 @@ class Dialect:
     read: Callable[[Json, Answer], None]
     install: str = ""
     gone: re.Pattern[str] | None = None
+    status: re.Pattern[str] | None = None
     form: Literal["lines", "value", "text"] = "lines"
     ends: bool = True
     system: bool = True
     resumes: bool = True
+    forks: bool = True
     cumulative: bool = False
 
 

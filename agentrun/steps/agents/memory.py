@@ -84,6 +84,8 @@ def conversation(ctx: StepContext, session: str, dialect: Dialect) -> Conversati
     if poisoned(ctx.last_failure):
         return Conversation(why, lost=ctx.session)
     own = past is not None and past.session == ctx.session
+    if session != "continue" and not own and not dialect.forks:
+        return Conversation(why)  # two steps in one conversation would disturb each other
     if session != "continue" and not own:
         return Conversation("again" if ctx.last_failure else "next", ctx.session, fork=True)
     if why == "new":

@@ -5,7 +5,7 @@ in structure (status, headers) goes into the evidence; its raw output only when 
 """
 
 from agentrun.core.failure import Evidence
-from agentrun.steps.agents.contract import Answer
+from agentrun.steps.agents.contract import Answer, Dialect, as_status
 from agentrun.steps.agents.running import Run
 
 MAX_TEXT_CHARS = 16 * 1024
@@ -22,9 +22,9 @@ def evidence_of(error: Exception) -> Evidence:
     return Evidence("llm", str(error), exception=names[0], mro=names)
 
 
-def failure_of(run: Run, name: str, *, deny_fails: bool) -> Evidence | None:
+def failure_of(run: Run, dialect: Dialect, *, deny_fails: bool) -> Evidence | None:
     """Return why the run is no success, None when it is one."""
-    answer, ended = run.answer, run.exit
+    answer, ended, name = run.answer, run.exit, dialect.name
     if ended is None:
         text = f"{name} waits by itself instead of failing: {answer.hopeless}"
         mro = ("ConnectionError", "OSError")
@@ -32,7 +32,7 @@ def failure_of(run: Run, name: str, *, deny_fails: bool) -> Evidence | None:
     if ended.exit_code == 0 and not answer.failed:
         return _false_success(run, name, deny_fails=deny_fails)
     if answer.failed and ended.signal is None:
-        return _reported(run, name, ended.exit_code)
+        return _reported(run, dialect, ended.exit_code)
     text = "\n".join(words for words in (answer.error, run.aside) if words)
     return Evidence(
         channel="subprocess",
@@ -43,17 +43,25 @@ def failure_of(run: Run, name: str, *, deny_fails: bool) -> Evidence | None:
     )
 
 
-def _reported(run: Run, name: str, exit_code: int | None) -> Evidence:
-    answer = run.answer
+def _reported(run: Run, dialect: Dialect, exit_code: int | None) -> Evidence:
+    answer, name = run.answer, dialect.name
     text = answer.error or run.aside or f"{name} reported a failure without a reason"
     return Evidence(
         channel="llm",
         text=text[:MAX_TEXT_CHARS],
         command=name,
         exit_code=exit_code,
-        status=answer.status,
+        status=answer.status or _printed_status(run, dialect),
         headers=answer.headers,
     )
+
+
+def _printed_status(run: Run, dialect: Dialect) -> int | None:
+    """Return the status that stands in the words, for a CLI that tells it nowhere else."""
+    for words in (run.answer.error, run.aside):
+        if dialect.status and (found := dialect.status.search(words)):
+            return as_status(next(group for group in found.groups() if group))
+    return None
 
 
 def _false_success(run: Run, name: str, *, deny_fails: bool) -> Evidence | None:
