@@ -26,6 +26,7 @@ from agentrun.workflow.hints import closest
 from agentrun.workflow.text import MAX_TEXT_BYTES, text_of
 
 MAX_INT_BITS = 4096
+MAX_ARGUMENT = 1_000_000
 _KEPT_FILTERS = frozenset({
     "abs", "attr", "batch", "capitalize", "count", "d", "default", "dictsort", "first", "float",
     "groupby", "indent", "int", "items", "last", "length", "list", "lower", "map", "max", "min",
@@ -93,6 +94,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return obj[argument]
         except (TypeError, LookupError, AttributeError):
             return self.undefined(obj=obj, name=argument)
+
+    def wrap_str_format(self, _value: Any) -> None:
+        """Leave `str.format` to `is_safe_attribute`, which refuses it: a width is a size."""
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         if isinstance(obj, str) and attr in _REFUSED_METHODS:
@@ -177,18 +181,17 @@ def _range(*bounds: int) -> range:
     return numbers
 
 
-def _bounded(wrapped: Callable[..., Any], *at: int) -> Callable[..., Any]:
+def _bounded(wrapped: Callable[..., Any]) -> Callable[..., Any]:
     """Refuse a huge number for an argument that sets the size of the result."""
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        for value in (*(args[i] for i in at if i < len(args)), *kwargs.values()):
-            if isinstance(value, int) and abs(value) > 1_000_000:
+        for value in (*args[1:], *kwargs.values()):
+            if isinstance(value, int) and abs(value) > MAX_ARGUMENT:
                 raise SecurityError(f"{value} is too large here")
         return wrapped(*args, **kwargs)
 
-    for flag in ("jinja_pass_arg",):
-        if hasattr(wrapped, flag):
-            setattr(call, flag, getattr(wrapped, flag))
+    if (passed := getattr(wrapped, "jinja_pass_arg", None)) is not None:
+        call.jinja_pass_arg = passed  # type: ignore[attr-defined] # it wants the context first
     return call
 
 
@@ -221,8 +224,8 @@ def new_sandbox(**options: Any) -> Sandbox:
         **options,
     )
     kept = {name: env.filters[name] for name in _KEPT_FILTERS}
-    for name, at in {"batch": (1,), "slice": (1,), "indent": (1,), "round": (1,)}.items():
-        kept[name] = _bounded(kept[name], *at)
+    for name in ("batch", "slice", "indent", "round"):
+        kept[name] = _bounded(kept[name])
     env.filters.clear()
     env.filters.update(kept)
     env.filters.update(_OWN_FILTERS)

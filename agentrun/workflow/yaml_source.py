@@ -34,7 +34,7 @@ _UNPRINTABLE = re.compile(
     r"[^\x09\x0a\x0d\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 )
 _UNUSUAL = re.compile(
-    "[\t\r\x85\u2028\u2029\ufeff]|^%|(?:^|[-:,{\\[]) *\\?\\s", re.MULTILINE
+    "[\t\r\x85\u2028\u2029\ufeff]|^%|(?:^|[-:,{\\[]) *\\?\\s|[|>][-+0-9]*#", re.MULTILINE
 )
 
 Key = str | int
