@@ -23,9 +23,7 @@ def run(args: list[str]) -> int:
     from agentrun.errors import AgentrunError
 
     try:
-        from agentrun.cli.main import execute
-
-        return execute(args)
+        return _execute(args)
     except AgentrunError as error:
         return _refuse(error)
     except KeyboardInterrupt:
@@ -34,6 +32,17 @@ def run(args: list[str]) -> int:
         return _silence()
     except Exception:  # noqa: BLE001 - the boundary: a bug is told as one
         return _bug()
+
+
+def _execute(args: list[str]) -> int:
+    from agentrun.cli import direct
+
+    code = direct.execute(args)
+    if code is None:
+        from agentrun.cli import main as typed
+
+        code = typed.execute(args)
+    return code
 
 
 def _version() -> int:

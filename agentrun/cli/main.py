@@ -12,13 +12,10 @@ import typer
 from typer.core import TyperGroup
 
 from agentrun import __version__
-from agentrun.cli import lazy, settings
+from agentrun.cli import direct, lazy, settings
 from agentrun.report import screen
 
 PROGRAM = "agentrun"
-COMPLETE = "_AGENTRUN_COMPLETE"
-"""Set by the completion scripts that `--install-completion` writes."""
-
 ABOUT = """Run workflows of agents that survive everything that goes wrong while they run.
 
 ID is a task id, a unique prefix of one, or `latest`. Global options may stand before or after the
@@ -72,7 +69,7 @@ def execute(args: Sequence[str]) -> int:
     """Run a command line and return its exit code. Raises AgentrunError for what a command met."""
     settings.reset()
     command = group()
-    if COMPLETE in os.environ:
+    if direct.COMPLETE in os.environ:
         command.main(list(args), prog_name=PROGRAM)  # answers the shell and exits
     try:
         with command.make_context(PROGRAM, list(args)) as ctx:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from agentrun.cli import complete, options, pairs, settings
+from agentrun.cli import complete, options
 
 EXAMPLES = """
 agentrun resume latest
@@ -67,29 +67,18 @@ def resume_command(
 
     Finished steps don't run again. A task that has succeeded prints its result again.
     """
-    settings.change(json=json or None)
-    from pathlib import Path
+    from agentrun.cli import start
 
-    from agentrun.cli.watch import watching
-    from agentrun.requests import ResumeRequest
-
-    now = settings.current()
-    request = ResumeRequest(
-        task_id=task,
+    return start.resume(
+        task,
+        plan=plan,
         from_step=from_step,
-        set_inputs=pairs.parse("--set", sets),
-        workflow=Path(workflow) if workflow else None,
-        retry=tuple(retry or ()),
-        skip=tuple(skip or ()),
-        answers=pairs.parse("--answer", answers),
+        sets=sets,
+        workflow=workflow,
+        retry=retry,
+        skip=skip,
+        answers=answers,
         max_parallel=max_parallel,
-        root=now.root,
+        json=json,
+        events=events,
     )
-    if plan:
-        from agentrun.cli.plan import show
-
-        return show(request, now)
-    from agentrun.app import resume_task
-
-    with watching(now, events) as watch:
-        return watch.conclude(resume_task(request, watch.reporters))

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from agentrun.cli import options, pairs, settings
+from agentrun.cli import options
 
 EXAMPLES = """
 agentrun run workflow.yaml
@@ -48,30 +48,16 @@ def run_command(
     The result goes to stdout: the workflow's outputs, or the output of its last step. Progress and
     the task id go to stderr.
     """
-    settings.change(json=json or None)
-    from pathlib import Path
+    from agentrun.cli import start
 
-    from agentrun.cli.watch import watching
-    from agentrun.errors import UsageError
-    from agentrun.requests import RunRequest
-
-    if resume and task_id is None:
-        raise UsageError("--resume needs --task-id", "to go on with a task: agentrun resume ID")
-    now = settings.current()
-    request = RunRequest(
-        file=Path(file),
-        inputs={**pairs.read_object(input_file)},
-        texts=pairs.parse("-i", inputs),
+    return start.run(
+        file,
+        inputs=inputs,
+        input_file=input_file,
         task_id=task_id,
-        resume_existing=resume,
+        resume=resume,
         max_parallel=max_parallel,
-        root=now.root,
+        dry_run=dry_run,
+        json=json,
+        events=events,
     )
-    if dry_run:
-        from agentrun.cli.dry_run import show
-
-        return show(request, now)
-    from agentrun.app import run_task
-
-    with watching(now, events) as watch:
-        return watch.conclude(run_task(request, watch.reporters))

@@ -83,16 +83,23 @@ def watching(settings: Settings, events: str | None) -> Iterator[Watch]:
         raise UsageError(
             "--events - and --json both want stdout", "write the events to a file, or leave one out"
         )
-    if events in {None, "-"}:
-        yield Watch(settings, None, events=events)
+    from agentrun.steps.streams import stdout_for_results
+
+    with _sink(events) as sink, stdout_for_results():
+        yield Watch(settings, sink, events=events)
+
+
+@contextmanager
+def _sink(events: str | None) -> Iterator[BinaryIO | None]:
+    if events is None or events == "-":
+        yield None
         return
-    assert events is not None
     try:
         sink = open(events, "ab", buffering=0)  # noqa: SIM115 - closed below
     except OSError as error:
         raise UsageError(f"--events: can't write {events}: {error.strerror}") from error
     with sink:
-        yield Watch(settings, sink, events=events)
+        yield sink
 
 
 def _writer(sink: BinaryIO, warn: Callable[[str], None]) -> Callable[[bytes], None]:

@@ -1,0 +1,90 @@
+"""What `run` and `resume` do, apart from how their command lines are read.
+
+Free of Typer, so that direct.py can call it too. The parameters are those of run.py and resume.py.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from agentrun.cli import pairs, settings
+
+
+def run(
+    file: str,
+    *,
+    inputs: Sequence[str] | None = None,
+    input_file: str | None = None,
+    task_id: str | None = None,
+    resume: bool = False,
+    max_parallel: int | None = None,
+    dry_run: bool = False,
+    json: bool = False,
+    events: str | None = None,
+) -> int:
+    """Start a task; return the exit code."""
+    settings.change(json=json or None)
+    from agentrun.errors import UsageError
+    from agentrun.requests import RunRequest
+
+    if resume and task_id is None:
+        raise UsageError("--resume needs --task-id", "to go on with a task: agentrun resume ID")
+    now = settings.current()
+    request = RunRequest(
+        file=Path(file),
+        inputs=pairs.read_object(input_file),
+        texts=pairs.parse("-i", inputs),
+        task_id=task_id,
+        resume_existing=resume,
+        max_parallel=max_parallel,
+        root=now.root,
+    )
+    if dry_run:
+        from agentrun.cli.dry_run import show
+
+        return show(request, now)
+    from agentrun.app import run_task
+    from agentrun.cli.watch import watching
+
+    with watching(now, events) as watch:
+        return watch.conclude(run_task(request, watch.reporters))
+
+
+def resume(
+    task: str,
+    *,
+    plan: bool = False,
+    from_step: str | None = None,
+    sets: Sequence[str] | None = None,
+    workflow: str | None = None,
+    retry: Sequence[str] | None = None,
+    skip: Sequence[str] | None = None,
+    answers: Sequence[str] | None = None,
+    max_parallel: int | None = None,
+    json: bool = False,
+    events: str | None = None,
+) -> int:
+    """Go on with a task; return the exit code."""
+    settings.change(json=json or None)
+    from agentrun.requests import ResumeRequest
+
+    now = settings.current()
+    request = ResumeRequest(
+        task_id=task,
+        from_step=from_step,
+        set_inputs=pairs.parse("--set", sets),
+        workflow=Path(workflow) if workflow else None,
+        retry=tuple(retry or ()),
+        skip=tuple(skip or ()),
+        answers=pairs.parse("--answer", answers),
+        max_parallel=max_parallel,
+        root=now.root,
+    )
+    if plan:
+        from agentrun.cli.plan import show
+
+        return show(request, now)
+    from agentrun.app import resume_task
+    from agentrun.cli.watch import watching
+
+    with watching(now, events) as watch:
+        return watch.conclude(resume_task(request, watch.reporters))
