@@ -35,8 +35,8 @@ RULES: tuple[Rule, ...] = (
         "|max(?:imum)? (?:session )?turns (?:reached|exceeded)"
         "|reached max (?:session )?turns|maxsessionturns|maximum number of (?:turns|steps"
         "|iterations)|fatalturnlimitederror|turn limit|graphrecursionerror"
-        r"|recursion limit of \d+ reached|agent stopped due to iteration limit"
-        r"|max iterations reached|maxturnsexceeded|max turns \(\d+\) exceeded",
+        r"|recursion limit of \d{1,9} reached|agent stopped due to iteration limit"
+        r"|max iterations reached|maxturnsexceeded|max turns \(\d{1,9}\) exceeded",
         unless="rate.?limit",
     ),
     Rule(
@@ -75,7 +75,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "agent.plan_limit",
         Kind.QUOTA,
-        pattern=r"\bclaude (?:ai )?usage limit reached|\byou've hit your (?:\w+ )?(?:usage "
+        pattern=r"\bclaude (?:ai )?usage limit reached|\byou've hit your (?:\w{1,80} )?(?:usage "
         r"|session |weekly )?limit|\bto use codex with your chatgpt plan"
         r"|\bupgrade to (?:pro|plus|max)\b|\busage_limit_reached|\bresets_in_seconds\b"
         r"|\bquota exceeded\. check your plan|\byou have (?:exhausted|reached"

@@ -34,10 +34,10 @@ RULES: tuple[Rule, ...] = (
         pattern="^error: usage: |^pytest: error|^error: unrecognized arguments"
         "|unknown config option|no tests? (?:ran|collected|found|files? found"
         "|suites? found)|collected 0 items|^no test files|no tests to run"
-        r"|pytest\.pytestunknownmarkwarning|'\S+' not found in `markers`"
-        r"|fixture '\w+' not found|unknown option \"[^\"\n]+\" with value"
+        r"|pytest\.pytestunknownmarkwarning|'\S{1,200}' not found in `markers`"
+        r"|fixture '\w{1,80}' not found|unknown option \"[^\"\n]{1,200}\" with value"
         "|fixture .{1,60} called directly|^no tests ran",
-        unless=r"fixture '\w+' not found|^E +\w*Error\b|\bfailed\b.{0,40}\bpassed\b",
+        unless=r"fixture '\w{1,80}' not found|^E +\w*Error\b|\bfailed\b.{0,40}\bpassed\b",
     ),
     Rule(
         "tests.no_target",
@@ -49,46 +49,47 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "tests.failed",
         Kind.LOGIC,
-        pattern=r"^=+ .{0,80}\b\d+ (?:failed|error)|^failed \S+::|^FAIL(?:ED)?:? |^(?:tests?"
-        r"|test suites|test files):? +\d+ failed|\b\d+ failing\b|^failures!"
-        r"|^failed \((?:failures|errors)=|tests run: \d+, failures: [1-9]"
-        r"|tests run: \d+, failures: \d+, errors: [1-9]|there (?:was|were) \d+ (?:failure"
-        r"|error)|^test result: failed|^--- fail|\bassertion ?error\b|assertionfailederror"
-        r"|^not ok \d+|comparisonfailure|\d+ examples?, [1-9]\d* failures?"
-        r"|expected .{1,80} (?:but )?(?:was|got|received|to (?:be|equal))|\bthere (?:are"
-        r"|were) (?:test|failing)|[1-9]\d* (?:tests?|specs?) (?:have )?failed"
-        r"|^# fail [1-9]|^E  +assert|execution failed for task ':\S*test",
+        pattern=r"^=+ .{0,80}\b\d{1,9} (?:failed|error)|^failed \S{1,200}::|^FAIL(?:ED)?:? "
+        r"|^(?:tests?|test suites|test files):? +\d{1,9} failed|\b\d{1,9} failing\b"
+        r"|^failures!|^failed \((?:failures|errors)=|tests run: \d{1,9}, failures: [1-9]"
+        r"|tests run: \d{1,9}, failures: \d{1,9}, errors: [1-9]|there (?:was"
+        r"|were) \d{1,9} (?:failure|error)|^test result: failed|^--- fail"
+        r"|\bassertion ?error\b|assertionfailederror|^not ok \d{1,9}|comparisonfailure"
+        r"|\d{1,9} examples?, [1-9]\d* failures?|expected .{1,80} (?:but )?(?:was|got"
+        r"|received|to (?:be|equal))|\bthere (?:are|were) (?:test|failing)"
+        r"|[1-9]\d* (?:tests?|specs?) (?:have )?failed|^# fail [1-9]|^E  +assert"
+        r"|execution failed for task ':\S*test",
         level=Level.GENERAL,
         unless=r"fixture .{1,40}file not found|^failed (?:to|with)\b",
     ),
     Rule(
         "tests.failed_first",
         Kind.LOGIC,
-        pattern=r"^(?:E +(?:assert|assertionerror|fixture '\w+' not found)|assertionerror"
+        pattern=r"^(?:E +(?:assert|assertionerror|fixture '\w{1,80}' not found)|assertionerror"
         r"|assertionerror \[err_assertion\]|fail(?:ed)? .{0,120}assertionerror"
         r"|assertionerror:.*)|\bassertionerror \[err_assertion\]|expect\(received\)"
         r"|^--- fail: |^test result: failed|^failed \(failures=\d|assertionfailederror"
-        r"|thread '[^'\n]*' (?:\(\d+\) )?panicked at .{0,200}assertion"
-        r"|\d+ failed, \d+ passed|^=+ .{0,60}\b\d+ failed",
+        r"|thread '[^'\n]*' (?:\(\d{1,9}\) )?panicked at .{0,200}assertion"
+        r"|\d{1,9} failed, \d{1,9} passed|^=+ .{0,60}\b\d{1,9} failed",
     ),
     # absent tools, headers, libraries
     Rule(
         "compiler.header",
         Kind.MISSING_DEPENDENCY,
         pattern=r"fatal error: '?[\w/+-]{1,100}(?:\.h|\.hpp|\.hh)?'?(?:: no such file or directory"
-        r"|' file not found)|cannot find -l\S+|library not found for -l"
+        r"|' file not found)|cannot find -l\S{1,200}|library not found for -l"
         "|unable to find library -l|pkg-config .{0,60}not found"
-        r"|no package '[^'\n]+' found|could not find (?:a )?(?:package|cmake|openssl|boost"
-        r"|zlib)|linker `\w+` not found|no cmake_cxx_compiler"
+        r"|no package '[^'\n]{1,200}' found|could not find (?:a )?(?:package|cmake|openssl"
+        r"|boost|zlib)|linker `\w{1,80}` not found|no cmake_cxx_compiler"
         "|cmake_c(?:xx)?_compiler(?! not set)|error: toolchain|android sdk"
         r"|\bsdk location not found|could not find tools\.jar|java_home|no java runtime"
         "|no java compiler|is not a full path and was not found in the path"
         "|unable to find a (?:build program|make program)|cmake was unable to find"
         "|find_package|could not find the .{1,60} (?:library|package)"
         "|err_module_not_found|gradle .{0,60}could not find method",
-        unless=r"does not match .{0,60}required version|cmake \d+\.\d+ or higher is required"
-        r"|java_home is set to an invalid|fatal error: '?\./"
-        "|android gradle plugin requires java|unsupported class file"
+        unless="does not match .{0,60}required version"
+        r"|cmake \d{1,9}\.\d{1,9} or higher is required|java_home is set to an invalid"
+        r"|fatal error: '?\./|android gradle plugin requires java|unsupported class file"
         "|could not find method",
     ),
     Rule("tsc.path", Kind.NOT_FOUND, pattern="error ts(?:5058|5057|6053|5083)"),
@@ -97,16 +98,17 @@ RULES: tuple[Rule, ...] = (
         Kind.INVALID_CONFIG,
         pattern=r"cmake \d[\d.]* or higher is required|unrecogni[sz]ed command[- ]line option"
         "|unsupported class file major version|invalid (?:source|target) release"
-        r"|release version \d+ not supported|source option \d+ is no longer supported"
-        r"|error ts(?:50(?!57|58|83)\d\d|5[1-9]\d\d|6(?!053)\d{3}|18003)"
-        r"|unknown compiler option|could not create the build|requires java \d+"
-        r"|requires node|edition `\d+` is unstable|edition 20\d\d is required"
-        "|unknown target triple|unsupported target|java_home is set to an invalid"
-        "|cmake_minimum_required|generator .{1,60} does not match"
-        r"|cmake error: could not create named generator|tsconfig\.json.{0,60}not found"
-        "|error: no input files|no inputs were found in config file"
-        r"|could not find eslint\.config|no eslint configuration|eslint couldn't find (?:a"
-        r"|an|the) (?:config|eslint\.config)|configuration for rule .{1,80} is invalid"
+        r"|release version \d{1,9} not supported"
+        r"|source option \d{1,9} is no longer supported|error ts(?:50(?!57|58|83)\d\d"
+        r"|5[1-9]\d\d|6(?!053)\d{3}|18003)|unknown compiler option"
+        r"|could not create the build|requires java \d{1,9}|requires node"
+        r"|edition `\d{1,9}` is unstable|edition 20\d\d is required|unknown target triple"
+        "|unsupported target|java_home is set to an invalid|cmake_minimum_required"
+        "|generator .{1,60} does not match|cmake error: could not create named generator"
+        r"|tsconfig\.json.{0,60}not found|error: no input files"
+        r"|no inputs were found in config file|could not find eslint\.config"
+        "|no eslint configuration|eslint couldn't find (?:a|an|the) (?:config"
+        r"|eslint\.config)|configuration for rule .{1,80} is invalid"
         "|definition for rule .{1,80} was not found"
         "|all files matched by .{1,80} are ignored",
     ),
@@ -129,7 +131,7 @@ RULES: tuple[Rule, ...] = (
         words="no targets specified and no makefile found | needed by"
         " | does not appear to contain cmakelists.txt | makefile: no such file",
         pattern="no rule to make target '?.{1,200}', needed by",
-        unless="^(?!(?s:.*)(?:make|cmake|ninja))",
+        unless=r"\A(?!(?s:.*)(?:make|cmake|ninja))",
     ),
     Rule(
         "make.target",
@@ -162,13 +164,13 @@ RULES: tuple[Rule, ...] = (
         " | all goroutines are asleep | unhandledpromiserejection"
         " | has no exported member | can't call method | not an arrayref"
         " | use of uninitialized value | segment violation in | parse error",
-        pattern=r"^[^\s:][^:\n]{0,200}[:(]\d+(?:[:,]\d+)?\)?: (?:fatal )?error\b"
+        pattern=r"^[^\s:][^:\n]{0,200}[:(]\d{1,9}(?:[:,]\d{1,9})?\)?: (?:fatal )?error\b"
         r"|\berror:? ts\d{4}\b|^error\[e\d{4}\]|^! undefined control sequence|^! (?:latex"
         r"|missing|emergency|extra|misplaced)|^g?awk: cmd\. line|^\S{0,40}awk: "
-        r"|^\s+error  +\S|^\S{1,200}:\d+:\d+: [EFWC]\d{3}|✖ \d+ problems?"
-        r"|found \d+ errors? in \d+ files?|^found [1-9]\d* errors?"
-        r"|^\S{1,200}\.java:\d+: error|^# \S{1,200}\n\S{1,200}\.go:\d+"
-        r"|\bld: \S{0,120}(?:undefined|duplicate)",
+        r"|^[ \t]{1,40}error  +\S|^\S{1,200}:\d{1,9}:\d{1,9}: [EFWC]\d{3}"
+        r"|✖ \d{1,9} problems?|found \d{1,9} errors? in \d{1,9} files?"
+        r"|^found [1-9]\d* errors?|^\S{1,200}\.java:\d{1,9}: error"
+        r"|^# \S{1,200}\n\S{1,200}\.go:\d{1,9}|\bld: \S{0,120}(?:undefined|duplicate)",
         level=Level.GENERAL,
         unless=r"cannot find module '(?!\.)|typeerror: (?:fetch failed|failed to fetch|terminated"
         "|network)|parse error(?!.{0,40}(?:near|expect|before|on line|syntax))",
@@ -176,10 +178,10 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "compiler.line",
         Kind.LOGIC,
-        pattern=r"^[^\s:][^:\n]{0,200}(?::\d+(?::\d+)?|\(\d+,\d+\)): (?:fatal )?error\b"
-        r"|\berror ts\d{4}\b|^error\[e\d{4}\]|\[error\] \S{1,300}:\[\d+,\d+\]"
-        r"|^error(?: in eval| in `?\w+\()|: error: command failed(?!.)|php (?:parse"
-        "|fatal) error:",
+        pattern=r"^[^\s:][^:\n]{0,200}(?::\d{1,9}(?::\d{1,9})?"
+        r"|\(\d{1,9},\d{1,9}\)): (?:fatal )?error\b|\berror ts\d{4}\b|^error\[e\d{4}\]"
+        r"|\[error\] \S{1,300}:\[\d{1,9},\d{1,9}\]|^error(?: in eval| in `?\w{1,80}\()"
+        "|: error: command failed(?!.)|php (?:parse|fatal) error:",
         unless=r"\.h: no such file|no such file or directory|command not found|cannot find module"
         "|parse error: invalid numeric|there is no package called|allowed memory size",
     ),
@@ -193,8 +195,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "make.failed",
         Kind.LOGIC,
-        pattern=r"^(?:g?make|ninja)(?:\[\d+\])?: (?:\*\*\* \[.{1,200}\] error \d+|build stopped)"
-        r"|\berror \d+\n?\Z",
+        pattern=r"^(?:g?make|ninja)(?:\[\d{1,9}\])?: (?:\*\*\* \[.{1,200}\] error \d{1,9}"
+        r"|build stopped)|\berror \d{1,9}\n?\Z",
         level=Level.DEFAULT,
     ),
     Rule(

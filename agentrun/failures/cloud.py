@@ -67,7 +67,7 @@ RULES: tuple[Rule, ...] = (
     ),
     _aws(
         Kind.RATE_LIMIT,
-        r"Throttl\w+|TooManyRequests\w*|RequestLimitExceeded|SlowDown"
+        r"Throttl\w{1,80}|TooManyRequests\w*|RequestLimitExceeded|SlowDown"
         r"|ProvisionedThroughputExceeded\w*|RequestThrottled\w*|BandwidthLimitExceeded"
         "|PriorRequestNotComplete|EC2ThrottledException|RateExceeded"
         "|TransactionInProgressException",
@@ -98,7 +98,7 @@ RULES: tuple[Rule, ...] = (
     ),
     _aws(
         Kind.NOT_FOUND,
-        r"NoSuch\w+|\w*NotFound\w*|QueueDoesNotExist"
+        r"NoSuch\w{1,80}|\w*NotFound\w*|QueueDoesNotExist"
         r"|AWS\.SimpleQueueService\.NonExistentQueue|NonExistentQueue|\w*DoesNotExist\w*",
     ),
     _aws(
@@ -145,7 +145,7 @@ RULES: tuple[Rule, ...] = (
         " | usage: aws | max retries must be | the following arguments are required"
         " | paramvalidation",
         pattern=r"the config profile \(.{1,60}\) could not be found|bad value for --query",
-        unless=r"(?<!\) )could not be found(?! *$)|^(?!(?s:.*)(?:aws|boto|region|config profile"
+        unless=r"(?<!\) )could not be found(?! *$)|\A(?!(?s:.*)(?:aws|boto|region|config profile"
         "|endpoint|parameter|bucket|unknown (?:service|options)))",
     ),
     Rule(
@@ -306,5 +306,5 @@ RULES: tuple[Rule, ...] = (
         pattern=r"\b550[ -]5\.1\.1|mailbox unavailable|recipient address rejected"
         "|smtprecipientsrefused",
     ),
-    Rule("smtp.policy", Kind.SECURITY, pattern=r"\b55[04][ -]5\.7\.\d+"),
+    Rule("smtp.policy", Kind.SECURITY, pattern=r"\b55[04][ -]5\.7\.\d{1,9}"),
 )

@@ -53,7 +53,7 @@ RULES: tuple[Rule, ...] = (
         Kind.RESOURCE_CONFLICT,
         pattern=r"error from server \((?:alreadyexists|conflict)\)|the object has been modified"
         "|cannot re-use a name that is still in use|field is immutable"
-        r"|apply failed with \d+ conflict|provided port is already allocated"
+        r"|apply failed with \d{1,9} conflict|provided port is already allocated"
         "|existing resource conflict|has an owner reference|invalid ownership metadata",
         level=Level.DECISIVE,
     ),
@@ -61,8 +61,8 @@ RULES: tuple[Rule, ...] = (
         "k8s.reason.invalid",
         Kind.INPUT_FORMAT,
         pattern=r"error from server \((?:invalid|badrequest)\)|error validating (?:data|\")"
-        r"|error converting yaml to json|error parsing \S+\.ya?ml|unable to decode \""
-        r"|strict decoding error|unable to recognize \"",
+        r"|error converting yaml to json|error parsing \S{1,200}\.ya?ml"
+        r"|unable to decode \"|strict decoding error|unable to recognize \"",
     ),
     Rule(
         "k8s.reason.unavailable",
@@ -92,7 +92,7 @@ RULES: tuple[Rule, ...] = (
         Kind.INVALID_CONFIG,
         pattern="context was not found for specified context|error: no context exists"
         "|current-context is not set|invalid configuration: |error loading config file"
-        r"|unable to read client-cert|cluster \"[^\"\n]+\" does not exist"
+        r"|unable to read client-cert|cluster \"[^\"\n]{1,200}\" does not exist"
         "|no configuration has been provided|missing or incomplete configuration info"
         "|error in configuration",
     ),
@@ -105,7 +105,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "k8s.unschedulable",
         Kind.OVERLOADED,
-        pattern=r"\d+/\d+ nodes are available: .{0,200}insufficient|failedscheduling",
+        pattern=r"\d{1,9}/\d{1,9} nodes are available: .{0,200}insufficient|failedscheduling",
     ),
     Rule(
         "k8s.volume",
@@ -150,9 +150,9 @@ RULES: tuple[Rule, ...] = (
         " | failed to fetch oauth token | denied: access forbidden"
         " | no credentials provided | incorrect username or password",
         pattern=r"\bunauthorized: ",
-        unless=r"credential-\S+: executable file not found|exec: \"docker-credential|(?:anonymous"
-        "|oauth) token(?s:.*)(?:i/o timeout|no such host|50[0234]|deadline exceeded"
-        "|tls handshake)",
+        unless=r"credential-\S{1,200}: executable file not found|exec: \"docker-credential"
+        "|(?:anonymous|oauth) token(?s:.{0,2000})(?:i/o timeout|no such host|50[0234]"
+        "|deadline exceeded|tls handshake)",
     ),
     Rule(
         "docker.image",
@@ -183,7 +183,7 @@ RULES: tuple[Rule, ...] = (
         " | top-level object must be a mapping | invalid spec"
         " | unknown or invalid runtime name | compose file | target stage"
         " | frontend grpc server closed unexpectedly",
-        pattern="oci runtime (?:create|exec) failed(?!.*(?:executable file not found"
+        pattern="oci runtime (?:create|exec) failed(?!.{0,500}(?:executable file not found"
         "|permission denied|no such file|no space left|not a directory|out of memory))"
         r"|\bnvidia-container-cli\b|invalid interpolation format"
         "|target stage .{1,60} could not be found",
@@ -220,9 +220,9 @@ RULES: tuple[Rule, ...] = (
         "docker.exec",
         Kind.MISSING_DEPENDENCY,
         pattern="oci runtime .{0,60}failed.{0,200}executable file not found"
-        r"|exec: \"[^\"\n]+\": (?:executable file not found|stat .{1,80}no such file)"
-        "|starting container process caused.{0,120}no such file|non-zero code: 127"
-        "|exit code: 127",
+        r"|exec: \"[^\"\n]{1,200}\": (?:executable file not found"
+        "|stat .{1,80}no such file)|starting container process caused.{0,120}no such file"
+        "|non-zero code: 127|exit code: 127",
         level=Level.DECISIVE,
     ),
     Rule(
@@ -290,16 +290,16 @@ RULES: tuple[Rule, ...] = (
         Kind.NOT_FOUND,
         pattern="provider registry .{0,80}does not have a provider named"
         "|no available releases match|error: unreadable module directory"
-        r"|could not find module|chart \"[^\"\n]+\" .{0,60}not found|no chart (?:name"
-        r"|version) found|repo \S+ not found|release: not found"
-        r"|path \"[^\"\n]+\" not found|failed to download \"",
+        r"|could not find module|chart \"[^\"\n]{1,200}\" .{0,60}not found"
+        r"|no chart (?:name|version) found|repo \S{1,200} not found|release: not found"
+        r"|path \"[^\"\n]{1,200}\" not found|failed to download \"",
         level=Level.SPECIFIC,
     ),
     Rule(
         "helm.template",
         Kind.LOGIC,
         pattern="error: (?:template|execution error at|parse error at)|nil pointer evaluating"
-        r"|function \"\w+\" not defined",
+        r"|function \"\w{1,80}\" not defined",
     ),
     Rule(
         "ansible",
@@ -317,7 +317,7 @@ RULES: tuple[Rule, ...] = (
         "systemd.unit",
         Kind.NOT_FOUND,
         pattern=r"unit \S{1,120} (?:could not be found|not found|not loaded)|failed to (?:start"
-        r"|stop|restart) \S{1,120}: unit \S+ not found",
+        r"|stop|restart) \S{1,120}: unit \S{1,200} not found",
     ),
     Rule(
         "systemd.boot",

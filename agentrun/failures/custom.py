@@ -8,6 +8,7 @@ message that says which key and why.
 """
 
 import re
+import signal as signals
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import TypeVar
@@ -115,8 +116,10 @@ def _exception(match: Mapping[str, object]) -> str:
 
 
 def _signal(value: object) -> str:
-    name = _text(value, "match.signal").upper()
-    return name if name.startswith("SIG") else f"SIG{name}"
+    name = f"SIG{_text(value, 'match.signal').upper().removeprefix('SIG')}"
+    if name in signals.Signals.__members__:
+        return name
+    raise ValueError(f"`match.signal` is {value!r}; there is no such signal")
 
 
 def _whole(value: object, key: str, low: int, high: int) -> int:

@@ -74,8 +74,8 @@ RULES: tuple[Rule, ...] = (
         " | missing authentication credentials for rest request | scram"
         " | the server requested scram | client password must be a string"
         " | authentication plugin | unable to authenticate user",
-        pattern=r"fatal: +role \"[^\"\n]+\" does not exist"
-        r"|fatal: +role \"[^\"\n]+\" is not permitted to log in",
+        pattern=r"fatal: +role \"[^\"\n]{1,200}\" does not exist"
+        r"|fatal: +role \"[^\"\n]{1,200}\" is not permitted to log in",
         unless="plugin .{1,60}cannot be loaded",
     ),
     _type(
@@ -121,7 +121,7 @@ RULES: tuple[Rule, ...] = (
         " | max clients in session mode | query_wait_timeout | not enough replicas"
         " | notenoughreplicas | no master | noreplicas | quorum | unavailableexception"
         " | too_many_connections",
-        unless="all shards failed(?s:.*)(?:parse|illegal_argument|query_shard)",
+        unless="all shards failed(?s:.{0,2000})(?:parse|illegal_argument|query_shard)",
     ),
     _type(
         Kind.OVERLOADED,
@@ -207,12 +207,12 @@ RULES: tuple[Rule, ...] = (
         " | topicalreadyexists | database exists | ora-00001 | busykey",
         pattern="(?:relation|table|database|schema|type|role|index|extension|view|function"
         r"|user) [\"`'][^\"`'\n]{1,120}[\"`'](?: of relation .{1,80})? already exists",
-        unless=r"column \"[^\"\n]+\" of relation",
+        unless=r"column \"[^\"\n]{1,200}\" of relation",
         level=Level.DECISIVE,
     ),
     _type(
         Kind.RESOURCE_CONFLICT,
-        r"UniqueViolation\w*|Duplicate\w+|ExclusionViolation\w*|ObjectInUse\w*",
+        r"UniqueViolation\w*|Duplicate\w{1,80}|ExclusionViolation\w*|ObjectInUse\w*",
     ),
     # absent
     Rule(
@@ -223,9 +223,9 @@ RULES: tuple[Rule, ...] = (
         " | authentication plugin 'caching_sha2_password' cannot be loaded"
         " | cryptography' package is required | can't load plugin: sqlalchemy"
         " | could not load sqlite | odbc driver manager | extension is not available",
-        pattern=r"extension \"[^\"\n]+\" is not available|type \"(?:vector|geometry|citext"
-        r"|hstore)\" does not exist|function (?:uuid_generate_v4|st_\w+|gen_random_uuid"
-        r"|crypt)\(.{0,80} does not exist",
+        pattern=r"extension \"[^\"\n]{1,200}\" is not available|type \"(?:vector|geometry|citext"
+        r"|hstore)\" does not exist|function (?:uuid_generate_v4|st_\w{1,80}"
+        r"|gen_random_uuid|crypt)\(.{0,80} does not exist",
         level=Level.DECISIVE,
     ),
     Rule(
@@ -235,7 +235,7 @@ RULES: tuple[Rule, ...] = (
         " | index_not_found_exception | nosuchkey | unknown_topic_or_partition"
         " | unknown topic | ns not found | namespacenotfound | ns does not exist"
         " | no such key | err no such key | ora-12514",
-        pattern=r"\bdatabase \"[^\"\n]+\" does not exist|\bno queue '|\bno exchange '",
+        pattern=r"\bdatabase \"[^\"\n]{1,200}\" does not exist|\bno queue '|\bno exchange '",
     ),
     _type(Kind.NOT_FOUND, r"InvalidCatalogName\w*"),
     # what it was given
@@ -261,8 +261,8 @@ RULES: tuple[Rule, ...] = (
         " | doesn't have a default value | datatype mismatch | message_too_large"
         " | messagesizetoolarge | payload too large | incompatiblemapping | invalid bson"
         " | not a valid objectid | string or blob too big | unterminated quoted",
-        pattern=r"expected \d+ columns but found \d+|unterminated csv quoted field",
-        unless="unterminated quoted string(?s:.*)line 1:",
+        pattern=r"expected \d{1,9} columns but found \d{1,9}|unterminated csv quoted field",
+        unless="unterminated quoted string(?s:.{0,2000})line 1:",
     ),
     _type(
         Kind.INPUT_FORMAT,
@@ -294,19 +294,20 @@ RULES: tuple[Rule, ...] = (
         " | ora-00933 | parsing_exception | query_shard_exception"
         " | x_content_parse_exception | unknown command ' | execabort"
         " | err error running script | cannot insert multiple commands into a prepared",
-        pattern=r"column \"[^\"\n]+\" of relation .{1,80} already exists|duplicate column name"
-        r"|near \"[^\"\n]*\": syntax error|^(?:psql:\S+ )?error: +syntax error at or near"
-        r"|syntax error at (?:or near|end of input)|relation \"[^\"\n]+\" does not exist"
+        pattern=r"column \"[^\"\n]{1,200}\" of relation .{1,80} already exists"
+        r"|duplicate column name|near \"[^\"\n]*\": syntax error"
+        r"|^(?:psql:\S{1,200} )?error: +syntax error at or near|syntax error at (?:or near"
+        r"|end of input)|relation \"[^\"\n]{1,200}\" does not exist"
         r"|column [^\n]{1,80} does not exist|function [^\n]{1,120} does not exist"
-        r"|schema \"[^\"\n]+\" does not exist|table '[^'\n]+' doesn't exist"
+        r"|schema \"[^\"\n]{1,200}\" does not exist|table '[^'\n]{1,200}' doesn't exist"
         "|invalid object name|invalid column name"
-        r"|column \"[^\"\n]+\" of relation .{1,80} does not exist"
+        r"|column \"[^\"\n]{1,200}\" of relation .{1,80} does not exist"
         "|prepared statement .{1,60} (?:does not exist|already exists)",
     ),
     _type(
         Kind.LOGIC,
         r"InFailedSqlTransaction\w*|Undefined(?:Table|Column|Function|Object|Parameter)\w*"
-        r"|SyntaxErrorOrAccessRuleViolation|PostgresSyntaxError|GroupingError|Ambiguous\w+"
-        r"|DatatypeMismatch\w*|WrongObjectType\w*|NotSupportedError",
+        "|SyntaxErrorOrAccessRuleViolation|PostgresSyntaxError|GroupingError"
+        r"|Ambiguous\w{1,80}|DatatypeMismatch\w*|WrongObjectType\w*|NotSupportedError",
     ),
 )

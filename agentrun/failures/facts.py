@@ -31,7 +31,7 @@ _TOLD_BY_HEADER = (
 """Headers that carry an error's name: read as lines of the text."""
 
 _EXCEPTION_LINE = (
-    r"^(?:[ \t]*(?:E {1,3}|\||\+)?[ \t]*)"
+    r"^[ \t]{0,60}(?:(?:E {1,3}|\||\+)[ \t]{0,20})?"
     r"(?:caused by:? |exception in thread \"[^\"\n]{0,80}\" |uncaught |unhandled |error: "
     r"|\S{0,80} - )?"
     r"(?:exception: )?"
@@ -39,7 +39,7 @@ _EXCEPTION_LINE = (
     r"[A-Za-z_]\w{0,80}(?:Error|Exception|Exit|Interrupt|Timeout|Violation|Failure|Refused"
     r"|Iteration|Group|Warning|NotFound|Detected|Available|Canceled|Shutdown|Busy|Denied|Lost"
     r"|Expired|Closed|OutOfMemory|DoesNotExist))"
-    r"(?=:|\s*$|\s\()"
+    r"(?=:|[ \t]{0,20}$|\s\()"
 )
 
 _STATUS_IN_TEXT = (
@@ -68,11 +68,11 @@ _STATUS_WITH_REASON = (
 )
 
 _STACK_FRAME = (
-    r"^[ \t]+at (?:async |new )?[^\n]{0,400}"
-    r"(?::\d+:\d+\)?|\(native method\)|\([\w.$]+:\d+\)|<anonymous>\))[ \t]*(?:\{)?$"
-    r"|^([ \t|+]*)File \"[^\"\n]{0,400}\", line \d+[^\n]{0,200}\n"
-    r"(?:\1  [^\n]*\n(?:[ \t|]*[~^]+[ \t]*$)?)?"
-    r"|^node:internal/[^\n]{0,200}\n[^\n]{0,200}\n[ \t]*\^+[ \t]*$"
+    r"^[ \t]{1,60}at (?:async |new )?[^\n]{0,400}"
+    r"(?::\d+:\d+\)?|\(native method\)|\([\w.$]+:\d+\)|<anonymous>\))[ \t]{0,20}(?:\{)?$"
+    r"|^([ \t|+]{0,80})File \"[^\"\n]{0,400}\", line \d+[^\n]{0,200}\n"
+    r"(?:\1  [^\n]*\n(?:[ \t|]{0,200}[~^]{1,200}[ \t]{0,20}$)?)?"
+    r"|^node:internal/[^\n]{0,200}\n[^\n]{0,200}\n[ \t]{0,200}\^{1,200}[ \t]{0,20}$"
     r"|^\tat [\w.$/<>@]{1,300}\([^\n]{0,200}\)$"
 )
 """Lines that say where, not what: full of words such as `timeout.js` and `raise NetworkError`."""
@@ -195,6 +195,7 @@ def _status_in(text: str) -> int | None:
 def _names(evidence: Evidence, text: str) -> Iterator[str]:
     for dotted in _dotted(evidence, text):
         parts = dotted.split(".")
+        yield dotted
         yield parts[-1]
         if len(parts) > 1:
             yield f"{parts[0]}.{parts[-1]}"

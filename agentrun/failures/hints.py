@@ -1,9 +1,10 @@
 """What a person should do next: one line per kind, a better one where the rule knows more."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from agentrun.core.failure import Kind, Verdict
+from agentrun.failures.rules import Rule
 
 _BY_KIND: Mapping[Kind, str] = MappingProxyType(
     {
@@ -61,6 +62,7 @@ _BY_RULE: Mapping[str, str] = MappingProxyType(
 )
 
 
-def hint_for(verdict: Verdict) -> str:
-    """One line that says what to do next."""
-    return _BY_RULE.get(verdict.rule, _BY_KIND[verdict.kind])
+def hint_for(verdict: Verdict, extra_rules: Sequence[Rule] = ()) -> str:
+    """Say in one line what to do next; a project's own rule may bring its own hint."""
+    own = next((rule.hint for rule in extra_rules if rule.id == verdict.rule and rule.hint), "")
+    return own or _BY_RULE.get(verdict.rule, _BY_KIND[verdict.kind])

@@ -80,8 +80,8 @@ RULES: tuple[Rule, ...] = (
         Kind.INVALID_CONFIG,
         words="too many redirects | maximum (50) redirects | exceeded 30 redirects"
         " | redirect loop | redirection limit | exceeded maximum allowed redirects",
-        pattern=r"redirect count exceeded|maximum \(\d+\) redirects|exceeded \d+ redirects"
-        r"|stopped after \d+ redirects",
+        pattern=r"redirect count exceeded|maximum \(\d{1,9}\) redirects|exceeded \d{1,9} redirects"
+        r"|stopped after \d{1,9} redirects",
     ),
     Rule(
         "http.signature_expired",

@@ -60,16 +60,16 @@ RULES: tuple[Rule, ...] = (
         " | billing is not enabled | billing is disabled | enable billing"
         " | billing account | check billing | billing details | billing-enabled",
         pattern=r"perday(?:per|\b|freetier|[-_])|quotaid['\"]?: ?['\"]\w*perday|\blimit: 0\b"
-        r"|\bhit your (?:\w+ ){0,3}limit\b|reached your (?:\w+ ){0,4}(?:limit|quota)"
+        r"|\bhit your (?:\w{1,80} ){0,3}limit\b|reached your (?:\w{1,80} ){0,4}(?:limit|quota)"
         r"|\b(?:usage|spend|plan|budget)[ _](?:limit|quota|cap)s? (?:reached|exceeded|hit)"
         r"|\blimit (?:will )?resets? (?:at|on|in|\w{3} )|\b(?:monthly|weekly|daily|hourly"
-        r"|5-hour) (?:\w+ )?(?:quota|limit|budget|allowance)|\bbudget has been exceeded"
+        r"|5-hour) (?:\w{1,80} )?(?:quota|limit|budget|allowance)|\bbudget has been exceeded"
         r"|exceededbudget|\bcalls / month",
         level=Level.DECISIVE,
-        unless="perminute(?!(?s:.*)perday)|(?:try again"
-        r"|retry) in (?:\d{1,2}m)?(?:\d{1,2}(?:\.\d+)?s|\d+ms)\b(?!.{0,200}perday)"
+        unless="perminute(?!(?s:.{0,2000})perday)|(?:try again"
+        r"|retry) in (?:\d{1,2}m)?(?:\d{1,2}(?:\.\d{1,9})?s|\d{1,9}ms)\b(?!.{0,200}perday)"
         "|pull rate limit|push protection|disk quota"
-        r"|rate_limit_exceeded['\"]?[,}].{0,20}$(?!.*perday)",
+        r"|rate_limit_exceeded['\"]?[,}].{0,20}$(?!.{0,500}perday)",
     ),
     # more than the model takes
     Rule(
@@ -103,12 +103,12 @@ RULES: tuple[Rule, ...] = (
         " | request exceeds the maximum size | maximum number of tokens"
         " | greater than the context length",
         pattern=r"\btoken indices sequence length is longer|\bcontext (?:is|was) (?:full|too long)"
-        r"|\bprompt.{0,40}\btoo (?:long|large|big)\b|\b\d+ tokens? .{0,40}(?:exceeds?"
-        r"|longer than|greater than|>) .{0,60}(?:max|limit|context|\d+)"
-        r"|\binput length \(?\d+\)? .{0,30}exceeds|\brequested tokens? \(\d+\) exceed",
+        r"|\bprompt.{0,40}\btoo (?:long|large|big)\b|\b\d{1,9} tokens? .{0,40}(?:exceeds?"
+        r"|longer than|greater than|>) .{0,60}(?:max|limit|context|\d{1,9})"
+        r"|\binput length \(?\d{1,9}\)? .{0,30}exceeds|\brequested tokens? \(\d{1,9}\) exceed",
         unless="exceeds the limit of (?!.{0,30}token)|response (?:was )?(?:cut|truncated)"
-        r"|max_tokens(?:: \d+)? > \d+|max_tokens is too large"
-        r"|supports at most \d+ completion tokens",
+        r"|max_tokens(?:: \d{1,9})? > \d{1,9}|max_tokens is too large"
+        r"|supports at most \d{1,9} completion tokens",
         channels=("llm", "http", "subprocess", "python"),
         level=Level.DECISIVE,
     ),

@@ -28,7 +28,8 @@ RULES: tuple[Rule, ...] = (
         " | certificate is not yet valid | tlsv1 alert unknown ca | alert bad certificate"
         " | alert certificate required | the certificate's owner does not match hostname"
         " | cannot verify | sec_error_unknown_issuer | certificate revoked"
-        " | alert protocol version | unsupported protocol version | hostname mismatch, certificate | peer certificate cannot be authenticated",
+        " | alert protocol version | unsupported protocol version | hostname mismatch, certificate"
+        " | peer certificate cannot be authenticated",
         unless="cannot verify (?!.{1,120}certificate)",
     ),
     Rule(
@@ -129,7 +130,7 @@ RULES: tuple[Rule, ...] = (
         " | unexpected eof while reading | software caused connection abort"
         " | stale file handle | transport endpoint is not connected | not connected"
         " | http: server gave | connection pool shut down",
-        pattern=r"\bdial (?:tcp|unix|udp)\b.{0,160}: (?!.*i/o timeout)|\bread (?:tcp"
+        pattern=r"\bdial (?:tcp|unix|udp)\b.{0,160}: (?!.{0,500}i/o timeout)|\bread (?:tcp"
         r"|udp) .{0,120}: EOF\b|: EOF$|^EOF$|\bconnect(?:ion)? to \S{1,120} (?:failed"
         r"|refused)|\berror trying to connect\b",
         level=Level.GENERAL,

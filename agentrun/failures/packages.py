@@ -27,8 +27,8 @@ RULES: tuple[Rule, ...] = (
         " | checksum did not match | checksum does not match | the lock file's hash"
         " | allow-scripts | public key is not available | public key for",
         unless="found 0 vulnerabilities|public key for .{1,60} accepted|npm error 404"
-        r"|permission denied \(publickey|audited \d+ packages"
-        "|vulnerabilities found.{0,3}$(?s:.*)npm error",
+        r"|permission denied \(publickey|audited \d{1,9} packages"
+        "|vulnerabilities found.{0,3}$(?s:.{0,2000})npm error",
     ),
     # who are you, you may not
     Rule(
@@ -101,13 +101,14 @@ RULES: tuple[Rule, ...] = (
         " | nothing provides | because no versions of | conflicting peer dependency"
         " | externally-managed-environment | package requirements could not be"
         " | missing go.sum entry | updates to go.mod needed | err_pnpm_unsupported_engine",
-        unless="err_pnpm_unsupported_engine|could not resolve all.{0,200}(?s:.*)(?:connection"
-        "|timed out|unknownhost|connect to|status code|received status)"
-        "|could not resolve dependencies(?s:.*)(?:connect|timed out|status code: "
+        unless="err_pnpm_unsupported_engine"
+        "|could not resolve all.{0,200}(?s:.{0,2000})(?:connection|timed out|unknownhost"
+        "|connect to|status code|received status)"
+        "|could not resolve dependencies(?s:.{0,2000})(?:connect|timed out|status code: "
         "|unknown host|could not find artifact|pkix|was not found in)"
         "|was not found in the package registry|not found in the package registry"
-        r"|could not resolve all.{0,300}(?s:.*)(?:could not find \S+:\S+:|could not (?:get"
-        "|head) )",
+        "|could not resolve all.{0,300}(?s:.{0,2000})(?:could not find "
+        r"\S{1,200}:\S{1,200}:|could not (?:get|head) )",
     ),
     # what is not there
     Rule(
@@ -135,11 +136,12 @@ RULES: tuple[Rule, ...] = (
         " | 404 not found - get https://registry | couldn't find any versions for"
         " | not found on the registry | could not find package",
         pattern=r"\bcould not find [\w.-]{1,80}:[\w.-]{1,80}:\S"
-        r"|^e: failed to fetch \S{1,300} +404\b|could not find gem '|e: package '[^'\n]+'"
-        r"|^error: package `[^`\n]+` |target not found: ",
+        r"|^e: failed to fetch \S{1,300} +404\b|could not find gem '"
+        r"|e: package '[^'\n]{1,200}'|^error: package `[^`\n]{1,200}` |target not found: ",
         unless="(?:connection broken|newconnectionerror|readtimeouterror|connecttimeouterror"
-        r"|sslerror|max retries exceeded|http error 5)|error: package `[^`\n]+` (?:cannot"
-        "|v|depends)|no required module provides package",
+        "|sslerror|max retries exceeded|http error 5)"
+        r"|error: package `[^`\n]{1,200}` (?:cannot|v|depends)"
+        "|no required module provides package",
     ),
     Rule(
         "packages.go_module",
@@ -198,11 +200,11 @@ RULES: tuple[Rule, ...] = (
         pattern=r"invalid command 'bdist_wheel'|fatal error: '?[\w./+-]{1,120}\.h(?:pp"
         "|xx)?'?(?:: no such file or directory| file not found)"
         r"|error: microsoft visual c\+\+ .{0,40}required"
-        "|failed building wheel .{0,80}(?s:.*)(?:no such file or directory: 'cmake'"
-        r"|command 'gcc' failed)|unable to execute '\w+': no such file"
+        "|failed building wheel .{0,80}(?s:.{0,2000})(?:no such file or directory: "
+        r"'cmake'|command 'gcc' failed)|unable to execute '\w{1,80}': no such file"
         r"|error: command '[\w.+/-]{1,60}' failed: no such file"
         r"|pg_config executable not found|\bpkg-config\b.{0,120}(?:not found"
-        r"|could not be found|was not found)|package '[^'\n]+', required by"
+        r"|could not be found|was not found)|package '[^'\n]{1,200}', required by"
         "|gyp err! find (?:python|vs)|could not find any (?:python"
         "|visual studio) installation",
         level=Level.DECISIVE,

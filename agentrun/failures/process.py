@@ -94,7 +94,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "process.exit.no_script",
         Kind.NOT_FOUND,
-        pattern=r"^(?:\S+: )?(?:line \d+: )?(?:\d+: )?\.{0,2}/\S{1,200}: (?:no such file or "
+        pattern=r"^(?:\S{1,200}: )?(?:line \d+: )?(?:\d+: )?\.{0,2}/\S{1,200}: (?:no such file or "
         "directory|not found)$",
         exit_codes=(127,),
         unless="^(?:/usr/bin/)?env: |bad interpreter",

@@ -122,9 +122,8 @@ RULES: tuple[Rule, ...] = (
         r"|\w*NoBrokersAvailable|KafkaConnectionError|AMQPConnectionError"
         r"|ServerDisconnected|ConnectionDoesNotExistError|\w*NetworkError"
         r"|\w*StreamClosed\w*|WebSocketConnectionClosedException|\w*TransportError"
-        "|ContentLengthError|RetryError",
+        "|ContentLengthError",
         level=Level.GENERAL,
-        unless=r"tenacity\.retryerror(?!.*(?:connect|network|timeout))",
     ),
     _type(
         "lock",

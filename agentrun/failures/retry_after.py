@@ -71,8 +71,9 @@ def retry_after_s(
 
 
 def _candidates(text: str, headers: Mapping[str, str], now: float | None) -> Iterator[float]:
-    now = now if now is not None else _date_of(headers)
-    yield from _header_waits(headers, now)
+    there = _date_of(headers)
+    yield from _header_waits(headers, now if there is None else there)
+    now = there if now is None else now
     for pattern, read in _TEXT_FORMS:
         for found in _compiled(pattern).finditer(text):
             wait = read(found, now)
@@ -282,7 +283,7 @@ _NUMBER = r"(\d{1,12}(?:\.\d{1,9})?)"
 _TEXT_FORMS: tuple[tuple[str, Callable[[re.Match[str], float | None], float | None]], ...] = (
     (r"limit reached\s?\|\s?(\d{10,13})\b", _read_moment),
     (rf"retry_?delay{_IS}{_NUMBER}s", _read_seconds),
-    (rf"retry_?delay{_IS}\{{\s*[\"']?seconds{_IS}{_NUMBER}", _read_seconds),
+    (rf"retry_?delay[\"']?\s?[:=]?\s?\{{\s?[\"']?seconds{_IS}{_NUMBER}", _read_seconds),
     (
         rf"(?:resets?_in|retry_after|resets?_after|retry_in)_seconds{_IS}{_NUMBER}",
         _read_seconds,

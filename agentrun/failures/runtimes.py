@@ -39,20 +39,20 @@ RULES: tuple[Rule, ...] = (
         " | browser has disconnected | browser disconnected | gpu process isn't usable"
         " | devtoolsactiveport file doesn't exist | cuda error: device-side assert"
         " | illegal memory access | an illegal memory access was encountered"
-        " | cuda error: unspecified launch failure | uncorrectable ecc | xid"
-        " | worker exited unexpectedly | worker process has failed to exit"
+        " | cuda error: unspecified launch failure | uncorrectable ecc"
+        " | worker exited unexpectedly"
         " | a jest worker process | worker terminated due to | the worker has crashed"
         " | process crashed | unexpectedly crashed | aborted (core"
         " | floating point exception | bus error (core | child process exited abnormally"
         " | died unexpectedly | exited unexpectedly | process exited unexpectedly"
         " | invalid session id | err_ipc_channel_closed | unhandled page fault"
-        " | failed to launch the browser process | crashed",
+        " | failed to launch the browser process",
         pattern=r"\bfatal error: (?:unexpected signal|fault|found bad pointer|concurrent map"
         r"|stack overflow)|^aborted(?: \(core dumped\))?$|\bsignal(?:led)?:? (?:11|6"
         r"|segmentation|aborted)\b|\bsignal sig(?:segv|abrt|bus|ill|fpe)\b",
-        unless="heap out of memory|out of memory|xid(?<!nvrm: xid)|err_module_not_found"
+        unless="heap out of memory|out of memory|err_module_not_found"
         "|shared libraries|executable doesn't exist|concurrent map"
-        r"|all goroutines are asleep|is marked as crashed|crashed(?<!\bcrashed)"
+        r"|all goroutines are asleep|is marked as crashed"
         "|worker terminated due to reaching memory limit|sandbox",
     ),
     Rule(
@@ -71,7 +71,7 @@ RULES: tuple[Rule, ...] = (
         " | cannot find chrome binary | cannot find firefox binary"
         " | chromedriver' executable needs to be in path | unable to obtain driver"
         " | this version of chromedriver only supports"
-        " | host system is missing dependencies | missing x server | no usable sandbox"
+        " | host system is missing dependencies | missing x server"
         " | unable to find binary in default location | browser is not installed"
         " | $display | cannot open display | unable to open x display"
         " | nosuchdriverexception",
@@ -86,9 +86,9 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "browser.wait",
         Kind.TIMEOUT,
-        pattern=r"(?:timeout|waiting) \d+ ?ms exceeded|timeout of \d+ ?ms exceeded"
+        pattern=r"(?:timeout|waiting) \d{1,9} ?ms exceeded|timeout of \d{1,9} ?ms exceeded"
         "|navigation timeout|waiting for (?:selector|locator|function) .{0,200}(?:failed"
-        r"|exceeded|timed? ?out)|test timeout of \d+|exceeded timeout of \d+ ?ms"
+        r"|exceeded|timed? ?out)|test timeout of \d{1,9}|exceeded timeout of \d{1,9} ?ms"
         "|script timeout|timed out receiving message from renderer|err_timed_out"
         "|err_connection_timed_out",
         level=Level.SPECIFIC,
@@ -129,15 +129,17 @@ RULES: tuple[Rule, ...] = (
         "|shapes? .{1,60} (?:not aligned|cannot be broadcast|mismatch)"
         "|operands could not be broadcast|cannot reshape array|inhomogeneous shape"
         "|can't convert cuda (?:tensor|:)|element 0 of tensors does not require grad"
-        r"|index \d+ is out of bounds|dimension out of range|must match the size of tensor"
-        "|setting an array element with a sequence|expected .{1,40} got .{1,40} instead",
+        r"|index \d{1,9} is out of bounds|dimension out of range"
+        "|must match the size of tensor|setting an array element with a sequence"
+        "|expected .{1,40} got .{1,40} instead",
         unless="checksum|hash",
     ),
     # Node
     Rule(
         "latex.file",
         Kind.MISSING_DEPENDENCY,
-        pattern=r"! latex error: file `[^'\n]+\.(?:sty|cls|def)' not found|! i can't find file",
+        pattern=r"! latex error: file `[^'\n]{1,200}\.(?:sty|cls|def)' not found"
+        "|! i can't find file",
     ),
     Rule(
         "node.own_module",
@@ -178,7 +180,7 @@ RULES: tuple[Rule, ...] = (
         "|err_stream_|err_http_headers_sent|err_use_after_close|err_out_of_range",
         level=Level.DEFAULT,
     ),
-    Rule("node.error", Kind.LOGIC, pattern=r"^node\.js v\d+\.\d+", level=Level.DEFAULT),
+    Rule("node.error", Kind.LOGIC, pattern=r"^node\.js v\d{1,9}\.\d{1,9}", level=Level.DEFAULT),
     Rule(
         "node.script",
         Kind.NOT_FOUND,
@@ -212,10 +214,10 @@ RULES: tuple[Rule, ...] = (
         " | could not load file or assembly | the framework 'microsoft"
         " | no .net sdks were found | could not execute because"
         " | package not found in current path | requested php extension",
-        pattern=r"class ['\"][\w\\]{1,120}['\"] not found|module '[^'\n]+' not found",
+        pattern=r"class ['\"][\w\\]{1,120}['\"] not found|module '[^'\n]{1,200}' not found",
         unless="can't locate object method"
-        r"|could not find or load main class(?s:.*)caused by: java\.lang\.noclass(?!x)"
-        r"|cannot load such file -- \.|cannot load such file -- /",
+        r"|could not find or load main class(?s:.{0,2000})caused by: java\.lang\.noclass"
+        r"(?!x)|cannot load such file -- \.|cannot load such file -- /",
     ),
     Rule(
         "perl.own",
@@ -234,7 +236,7 @@ RULES: tuple[Rule, ...] = (
         Kind.INVALID_CONFIG,
         words="unrecognized vm option | could not create the java virtual machine"
         " | unsupportedclassversionerror | has been compiled by a more recent version"
-        " | unable to access jarfile | error: could not find or load agent",
+        " | error: could not find or load agent",
         unless="could not reserve enough space|insufficient memory|unable to access jarfile",
     ),
     Rule("jvm.jar", Kind.NOT_FOUND, words="unable to access jarfile"),
@@ -261,30 +263,28 @@ RULES: tuple[Rule, ...] = (
         " | bad zipfile offset | is not a zip file | file is not a zip file"
         " | compressed file ended before | cannot open as archive"
         " | couldn't find end of central | pdf file is damaged | may not be a pdf file"
-        " | syntax error: couldn't | incorrect password | skipping to next header"
-        " | insecure operation | document is empty | start tag expected"
+        " | syntax error: couldn't | skipping to next header"
+        " | document is empty | start tag expected"
         " | premature end of data | mismatched tag | not well-formed | undefined entity"
         " | jq: error | parse error: invalid numeric literal | unfinished json term"
         " | stream does not contain any | output file does not contain any stream"
         " | image file is truncated | cannot identify image file | could not find end of"
         " | invalid yaml | mapping values are not allowed | did not find expected"
         " | could not find expected | found character that cannot start any token"
-        " | found duplicate key | found undefined alias | duplicate key | invalid toml"
+        " | found duplicate key | found undefined alias | invalid toml"
         " | error tokenizing data | no columns to parse from file"
         " | unable to parse string | is not utf-8 | can't decode byte"
-        " | can't encode character | invalid start byte | ragged | bare quote in"
+        " | can't encode character | invalid start byte | bare quote in"
         " | wrong number of fields | extraneous or missing | invalid utf-8"
         " | invalid byte sequence | incomplete multibyte | illegal byte sequence"
-        " | unable to load image | unsupported codec | time data | does not match format"
+        " | unable to load image | time data | does not match format"
         " | could not convert string | invalid literal for int | invalid isoformat string"
-        " | not a valid uuid | badly formed hexadecimal | binary operator expected",
+        " | not a valid uuid | badly formed hexadecimal",
         pattern=r"\bexpecting (?:value|property name|',' delimiter|':' delimiter)"
         r"|\bextra data: line|\binvalid control character at"
         r"|\bunterminated string starting at|jq: (?:parse )?error.{0,30}(?:parse|invalid)"
-        r"|^parse error: |toml(?:decode|parse)|line \d+ column \d+",
-        unless="jq: error(?!.{0,60}(?:pars|load|invalid numeric))|incorrect password"
-        "|duplicate key(?: value|:| error)|binary operator expected|syntaxerror: "
-        "|unsupported codec",
+        r"|^parse error: |toml(?:decode|parse)|line \d{1,9} column \d{1,9}",
+        unless="jq: error(?!.{0,60}(?:pars|load|invalid numeric))|syntaxerror: ",
     ),
     Rule(
         "media.setup",
@@ -300,9 +300,9 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "jq.filter",
         Kind.LOGIC,
-        pattern=r"^jq: (?:error(?!: could not open)|\d+ compile error)|awk: .{0,60}syntax error"
-        r"|sed: -e expression|\bbinary operator expected|cannot iterate over"
-        r"|cannot index \w+ with",
+        pattern=r"^jq: (?:error(?!: could not open)|\d{1,9} compile error)"
+        r"|awk: .{0,60}syntax error|sed: -e expression|\bbinary operator expected"
+        r"|cannot iterate over|cannot index \w{1,80} with",
     ),
     Rule(
         "archive.password",

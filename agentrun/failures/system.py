@@ -27,9 +27,9 @@ RULES: tuple[Rule, ...] = (
         " | cublas_status_alloc_failed | resource exhausted: oom"
         " | resourceexhaustederror: oom | failed to allocate buffer | mmap failed"
         " | exhausted virtual memory",
-        pattern=r"\bOOM when allocating|^killed(?:: 9)?$|: \d+ killed\b|\bsignal: 9\b"
-        r"|\bsignal: killed\b|^(?:\S{1,80}: )?line \d+: +\d+ killed\b|killed \(program "
-        r"|\bwith signal (?:9|SIGKILL)\b|\bmemoryerror\b",
+        pattern=r"\bOOM when allocating|^killed(?:: 9)?$|: \d{1,9} killed\b|\bsignal: 9\b"
+        r"|\bsignal: killed\b|^(?:\S{1,80}: )?line \d{1,9}: +\d{1,9} killed\b"
+        r"|killed \(program |\bwith signal (?:9|SIGKILL)\b|\bmemoryerror\b",
         level=Level.DECISIVE,
         unless="out of shared memory",
     ),
@@ -69,7 +69,7 @@ RULES: tuple[Rule, ...] = (
         "lock.wait",
         Kind.LOCK,
         pattern=r"\block\b.{0,120} could not be acquired|(?:could not|unable to|failed to"
-        r"|cannot) (?:acquire|obtain|get|take) (?:an? |the )?(?:\w+ ){0,2}lock\b"
+        r"|cannot) (?:acquire|obtain|get|take) (?:an? |the )?(?:\w{1,80} ){0,2}lock\b"
         r"|tim(?:ed? ?out|eout).{0,40}\block\b|\block is (?:already )?held|blockingioerror",
         level=Level.DECISIVE,
         unless=r"permission denied|due to lock timeout|package-lock|\bfork\b",
@@ -103,7 +103,7 @@ RULES: tuple[Rule, ...] = (
         " | system limit for number of file watchers | already been taken"
         " | already locked by",
         pattern=r"\b(?:is|are) not empty\b|\bfile exists\b|\beexist\b"
-        r"|\bport \d+ is (?:already )?(?:in use|taken|occupied)"
+        r"|\bport \d{1,9} is (?:already )?(?:in use|taken|occupied)"
         r"|\b(?:only one usage of each socket address)",
         level=Level.GENERAL,
     ),
@@ -120,8 +120,8 @@ RULES: tuple[Rule, ...] = (
         "shell.command_not_found",
         Kind.MISSING_DEPENDENCY,
         pattern=r"\bcommand not found\b"
-        r"|^(?:\S{0,60}sh: )(?:\d+: )?(?:\S{1,80}: )?\S{1,80}: not found$"
-        r"|^\S{1,80}: \d+: (?:\S{1,80}: )?\S{1,60}: not found$|failed to spawn: `"
+        r"|^(?:\S{0,60}sh: )(?:\d{1,9}: )?(?:\S{1,80}: )?\S{1,80}: not found$"
+        r"|^\S{1,80}: \d{1,9}: (?:\S{1,80}: )?\S{1,60}: not found$|failed to spawn: `"
         r"|is not recognized as (?:an internal|the name)|\bspawn \S{1,200} enoent\b"
         "|executable file not found|executable (?:doesn't exist|not found)"
         r"|\bno such command or|program not found\b"
@@ -135,8 +135,8 @@ RULES: tuple[Rule, ...] = (
         r"|unknown command: \S{1,60} is not installed"
         r"|could not find (?:the )?(?:executable|program|binary|command)\b"
         r"|\bno such file or directory: '?(?:ffmpeg|ffprobe|git|node|npm|docker|java"
-        "|python3?|gcc|make|convert)'?$|(?:make|ninja|sh|bash|xargs|env|exec|sudo|nice"
-        "|time"
+        r"|python3?|gcc|make|convert)'?$|executable \S{1,60} not found|(?:make|ninja|sh"
+        "|bash|xargs|env|exec|sudo|nice|time"
         r"|timeout): (?:failed to run command )?[‘'`\"]?[\w.+-]{1,60}['’\"]?: (?:no such "
         "file or directory|command not found)",
     ),
@@ -192,11 +192,11 @@ RULES: tuple[Rule, ...] = (
         r"|\bflag provided but not defined"
         r"|\bthe following (?:required )?arguments (?:are required|were not provided)"
         r"|\bmissing (?:required )?(?:argument|option|operand|flag|parameter)"
-        r"|\bexpected (?:one|at least one|\d+) argument|\brequires an argument"
+        r"|\bexpected (?:one|at least one|\d{1,9}) argument|\brequires an argument"
         r"|\boption requires\b|\ba value is required for"
         r"|\bfound argument .{1,80} which wasn't expected|\btoo (?:few|many) arguments\b"
         r"|\binvalid choice:|\bunexpected extra argument|\bgot unexpected extra"
-        r"|\bis not a (?:valid )?(?:git |docker |npm |gh |\w+ )?(?:command|subcommand"
+        r"|\bis not a (?:valid )?(?:git |docker |npm |gh |\w{1,80} )?(?:command|subcommand"
         r"|option|flag|choice)\b|\bmutually exclusive\b|\bcannot be used (?:with|together)"
         r"|\bcan't be used (?:with|together)|\bnot allowed with argument\b"
         r"|\bunexpected argument\b|\bunknown (?:shorthand )?flag\b"
@@ -257,7 +257,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "shell.syntax",
         Kind.LOGIC,
-        pattern=r"^\S{0,120}: (?:-c: )?(?:line )?\d+: .{0,80}(?:syntax error|unexpected eof"
+        pattern=r"^\S{0,120}: (?:-c: )?(?:line )?\d{1,9}: .{0,80}(?:syntax error|unexpected eof"
         "|bad substitution|unbound variable|integer expression expected|parse error)"
         r"|\bsyntax error near unexpected token|syntax error: unexpected end of file"
         r"|syntax error: unterminated|\bdivision by (?:zero|0)\b|\bbad substitution\b"

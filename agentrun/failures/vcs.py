@@ -14,7 +14,7 @@ RULES: tuple[Rule, ...] = (
         " | bad index file | bad signature 0x | index file smaller than expected"
         " | packfile",
         pattern="object file .{1,200} is empty|loose object .{1,200} is corrupt",
-        unless="^(?!(?s:.*)(?:corrupt|is empty|bad index|bad signature|smaller than expected"
+        unless=r"\A(?!(?s:.*)(?:corrupt|is empty|bad index|bad signature|smaller than expected"
         "|bad object header))|early eof|out of memory",
     ),
     Rule(
@@ -96,11 +96,10 @@ RULES: tuple[Rule, ...] = (
         " | is not a valid branch name | bad configuration option | you must specify"
         " | aborting commit due to empty commit message | nothing added to commit"
         " | is outside repository | no names found, cannot describe anything"
-        " | no names found | terminal is dumb | editor | unsupported ssl backend"
-        " | remote helper | remote- | unable to find remote helper",
+        " | unsupported ssl backend"
+        " | unable to find remote helper",
         pattern=r"repository name is invalid|no commits between|\bbad owner or permissions on",
-        unless=r"remote-(?!\w+' is not a git command)|editor'? ?(?!.{0,40}(?:unset|terminal"
-        "|problem))|unable to find remote helper for '(?:https?)'",
+        unless="unable to find remote helper for 'https?'",
     ),
     Rule(
         "git.index_lock",
@@ -138,7 +137,7 @@ RULES: tuple[Rule, ...] = (
         " | name already exists on this account | cannot delete branch"
         " | cannot delete checked out branch",
         pattern="fatal: (?:a branch named|tag|remote|destination path|branch"
-        r"|a tag named) .{1,200} already exists|error: remote \S+ already exists",
+        r"|a tag named) .{1,200} already exists|error: remote \S{1,200} already exists",
     ),
     Rule(
         "git.patch",
@@ -189,9 +188,8 @@ RULES: tuple[Rule, ...] = (
         Kind.INVALID_CONFIG,
         words="no matching key exchange method | no matching host key type | no matching cipher"
         " | unable to negotiate | bad port | identity file | unprotected private key file"
-        " | bad permissions | are too open | protocol mismatch | invalid format",
-        unless="identity file .{1,200} not accessible(?!.*no such)"
-        "|invalid format(?<!invalid format)",
+        " | bad permissions | are too open | protocol mismatch",
+        unless="identity file .{1,200} not accessible(?!.{0,500}no such)",
         level=Level.GENERAL,
     ),
     Rule("rsync.vanished", Kind.RESOURCE_CONFLICT, words="file has vanished | some files vanished"),
