@@ -45,7 +45,8 @@ def check_steps(
     for draft in drafts:
         _check_pairs(draft, findings)
         for spot in _spots(draft):
-            check_spot(spot, world, findings)
+            if spot.value:
+                check_spot(spot, world, findings)
         _check_commands(draft, findings)
         _check_session(draft, world, findings)
     check_spot(Spot(("outputs",), data.get("outputs"), EVERYWHERE), world, findings)

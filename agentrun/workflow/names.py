@@ -66,6 +66,8 @@ class Spot:
 def check_spot(spot: Spot, world: World, findings: Findings) -> None:
     """Note every expression in a value that can't be read or refers to what is not there."""
     for path, text in _texts(spot.path, spot.value):
+        if not spot.condition and "${{" not in text:
+            continue
         try:
             sources = [unwrapped(text)] if spot.condition else list(expressions_in(text))
         except ExpressionError as error:

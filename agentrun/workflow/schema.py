@@ -67,7 +67,7 @@ class RetryModel(Border):
     ] = None
     on: Annotated[
         RetryOn, Field(description="only these categories or kinds of failure; `any` for all")
-    ] = []  # pydantic copies it
+    ] = []
 
 
 class MatchModel(Border):

@@ -168,7 +168,7 @@ def _read(text: str) -> "_Builder":
     if fast is not None and not _UNUSUAL.search(text):
         try:
             return _build(text, fast)
-        except yaml.YAMLError:
+        except (yaml.YAMLError, Unreadable):
             pass  # the pure parser decides, and words the message
     try:
         return _build(text, yaml.SafeLoader)

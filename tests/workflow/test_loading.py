@@ -56,7 +56,8 @@ outputs:
 
 def chain(count: int) -> str:
     steps = [
-        f"  - id: s{n}\n    python: m:f\n    with: {{x: \"${{{{ steps.s{max(n - 1, 0)}.status }}}}\"}}\n" for n in range(1, count)
+        f'  - id: s{n}\n    python: m:f\n    with: {{x: "${{{{ steps.s{max(n - 1, 0)}.status }}}}"}}\n'
+        for n in range(1, count)
     ]
     return "steps:\n  - id: s0\n    python: m:f\n" + "".join(steps)
 
@@ -77,7 +78,10 @@ def test_the_example_of_the_contract_is_read() -> None:
         form="schema",
         schema={
             "type": "object",
-            "properties": {"label": {"enum": ["bug", "feature", "question"]}, "confidence": {"type": "number"}},
+            "properties": {
+                "label": {"enum": ["bug", "feature", "question"]},
+                "confidence": {"type": "number"},
+            },
             "required": ["label", "confidence"],
         },
     )
@@ -115,7 +119,10 @@ def test_every_problem_shows_the_line_and_points_into_it() -> None:
     with pytest.raises(InvalidWorkflow) as caught:
         load("steps:\n  - id: a\n    rum: ls\n")
     text = str(caught.value)
-    assert "flow.yaml:3:5: error: unknown key `rum`\n  3 |     rum: ls\n    |     ^\n  hint: did you mean `run`?" in text
+    assert (
+        "flow.yaml:3:5: error: unknown key `rum`\n  3 |     rum: ls\n    |     ^\n  hint: did you mean `run`?"
+        in text
+    )
     assert caught.value.exit_code == 2
 
 
@@ -147,7 +154,9 @@ def test_a_step_may_need_one_further_down() -> None:
 
 
 def test_a_cycle_through_the_implicit_order_is_shown() -> None:
-    found = errors("steps:\n  - {id: a, run: ls, needs: [c]}\n  - {id: b, run: ls}\n  - {id: c, run: ls}\n")
+    found = errors(
+        "steps:\n  - {id: a, run: ls, needs: [c]}\n  - {id: b, run: ls}\n  - {id: c, run: ls}\n"
+    )
     assert [each.line for each in found] == [2]
     assert "a → c → b → a" in found[0].message
 
@@ -184,8 +193,18 @@ def test_a_steps_own_key_wins_and_retry_merges_key_by_key() -> None:
           - {id: e, approval: ok?}
     """
     a, b, c, d, e = load(text).steps
-    assert (a.timeout_s, a.retry, a.spec["shell"], a.idempotent) == (10, RetryPolicy(7, 2.0), "sh", False)
-    assert (b.timeout_s, b.retry, b.spec["shell"], b.idempotent) == (3, RetryPolicy(7, 9.0), "bash", True)
+    assert (a.timeout_s, a.retry, a.spec["shell"], a.idempotent) == (
+        10,
+        RetryPolicy(7, 2.0),
+        "sh",
+        False,
+    )
+    assert (b.timeout_s, b.retry, b.spec["shell"], b.idempotent) == (
+        3,
+        RetryPolicy(7, 9.0),
+        "bash",
+        True,
+    )
     assert (c.timeout_s, c.retry) == (None, None)
     assert (d.timeout_s, d.retry, e.timeout_s, e.retry) == (None, None, None, None)
 
@@ -280,13 +299,18 @@ def test_an_edit_below_changes_the_hash_above(folder: Path) -> None:
 
 def test_a_workflow_that_leads_back_to_itself_is_refused(folder: Path) -> None:
     (folder / "parts" / "deep.yaml").write_text("steps:\n  - {id: x, workflow: ../main.yaml}\n")
-    with pytest.raises(InvalidWorkflow, match=r"leads back to itself: main.yaml → parts/sub.yaml → parts/deep.yaml → main.yaml"):
+    with pytest.raises(
+        InvalidWorkflow,
+        match=r"leads back to itself: main.yaml → parts/sub.yaml → parts/deep.yaml → main.yaml",
+    ):
         load_file(folder / "main.yaml")
 
 
 def test_a_chain_of_files_without_end_is_refused(tmp_path: Path) -> None:
     for number in range(12):
-        (tmp_path / f"f{number}.yaml").write_text(f"steps:\n  - {{id: x, workflow: f{number + 1}.yaml}}\n")
+        (tmp_path / f"f{number}.yaml").write_text(
+            f"steps:\n  - {{id: x, workflow: f{number + 1}.yaml}}\n"
+        )
     (tmp_path / "f12.yaml").write_text("steps: [{id: x, run: ls}]\n")
     with pytest.raises(InvalidWorkflow, match="nested deeper than 8"):
         load_file(tmp_path / "f0.yaml")
@@ -300,7 +324,11 @@ def test_a_mistake_in_a_sub_workflow_names_its_file(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("with_", "message"),
-    [("{}", "needs the input `word`"), ("{word: 3}", "must be a string, not `3`"), ("{word: a, wrod: b}", "has no input `wrod`")],
+    [
+        ("{}", "needs the input `word`"),
+        ("{word: 3}", "must be a string, not `3`"),
+        ("{word: a, wrod: b}", "has no input `wrod`"),
+    ],
 )
 def test_the_inputs_of_a_sub_workflow_are_checked(folder: Path, with_: str, message: str) -> None:
     main = folder / "main.yaml"
@@ -323,16 +351,30 @@ def test_a_sub_workflow_that_is_not_there_is_named() -> None:
     [
         ("inputs:\n  a: {}\nsteps: [{id: a, run: ls}]", 2, "the input `a` is never used"),
         ("steps:\n  - id: a\n    run: curl --retry 5 http://x", 3, "retries by itself"),
-        ("steps:\n  - id: a\n    run: ls\n    env: {API_TOKEN: abcdefghijkl}", 4, "a secret in plain text"),
+        (
+            "steps:\n  - id: a\n    run: ls\n    env: {API_TOKEN: abcdefghijkl}",
+            4,
+            "a secret in plain text",
+        ),
         ("steps:\n  - id: a\n    run: echo ghp_" + "a1" * 20, 3, "a secret in plain text"),
         ("steps:\n  - id: a\n    run: ls\n    if: false", 4, "step `a` is never run"),
         ("steps:\n  - id: a\n    run: ls\n    for_each: []", 4, "step `a` is never run"),
         ("steps:\n  - id: a\n    python: nowhere.py:main", 3, "there is no file `nowhere.py`"),
-        ("steps:\n  - id: a\n    run: ls\n    timeout: 1s\n    idle_timeout: 2s", 5, "not shorter than `timeout`"),
-        ("steps:\n  - id: a\n    run: ls\n    retry: {delay: 2m}", 4, "`delay` is longer than `max_delay`"),
+        (
+            "steps:\n  - id: a\n    run: ls\n    timeout: 1s\n    idle_timeout: 2s",
+            5,
+            "not shorter than `timeout`",
+        ),
+        (
+            "steps:\n  - id: a\n    run: ls\n    retry: {delay: 2m}",
+            4,
+            "`delay` is longer than `max_delay`",
+        ),
     ],
 )
-def test_what_is_likely_a_mistake_is_a_warning_and_no_error(text: str, line: int, message: str) -> None:
+def test_what_is_likely_a_mistake_is_a_warning_and_no_error(
+    text: str, line: int, message: str
+) -> None:
     found = warnings(text)
     assert [(each.line, message in each.message) for each in found] == [(line, True)]
     load(text)
@@ -364,7 +406,10 @@ def test_a_rule_that_can_not_work_is_refused(rule: str, message: str) -> None:
 def test_an_action_may_be_a_key_of_its_own() -> None:
     text = "steps:\n  - id: a\n    run: ls\n    on_error: [{match: {exit_code: [1, 2]}, retry: true}, {continue: true}]\n"
     rules = load(text).steps[0].on_error
-    assert [(rule.action, rule.exit_code) for rule in rules] == [("retry", (1, 2)), ("continue", ())]
+    assert [(rule.action, rule.exit_code) for rule in rules] == [
+        ("retry", (1, 2)),
+        ("continue", ()),
+    ]
 
 
 # --- output
@@ -387,11 +432,16 @@ def test_the_forms_of_output(output: str, spec: Any) -> None:
     assert load(f"steps: [{{id: a, run: ls, output: {output}}}]").steps[0].output == spec
 
 
-@pytest.mark.parametrize("output", ["yaml", "{}", "[json]", "{a: {enum: []}}", "{schema: {type: nope}}", "{a: {type: nope}}"])
+@pytest.mark.parametrize(
+    "output",
+    ["yaml", "{}", "[json]", "{a: {enum: []}}", "{schema: {type: nope}}", "{a: {type: nope}}"],
+)
 def test_an_output_that_is_none_is_refused(output: str) -> None:
     assert errors(f"steps: [{{id: a, run: ls, output: {output}}}]")
 
 
 def test_a_file_may_hold_problems_of_both_severities() -> None:
-    found = problems("inputs:\n  a: {}\nsteps:\n  - {id: a, run: ls, if: false, retry: {factor: 0}}\n")
+    found = problems(
+        "inputs:\n  a: {}\nsteps:\n  - {id: a, run: ls, if: false, retry: {factor: 0}}\n"
+    )
     assert {each.severity for each in found} == {"error", "warning"}

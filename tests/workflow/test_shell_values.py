@@ -77,12 +77,20 @@ def output(shell: str, command: str, values: list[str], folder: Path) -> list[st
         scripts.append("(\n" + script.replace(PREFIX, f"V{number}_") + "\n)\n")
         env |= {name.replace(PREFIX, f"V{number}_"): each for name, each in variables.items()}
     head = "set -euo pipefail\n" if shell == "bash" else "set -eu\n"
-    done = subprocess.run([shell, "-c", head + "".join(scripts)], env=env, capture_output=True, cwd=folder)
+    done = subprocess.run(
+        [shell, "-c", head + "".join(scripts)],
+        env=env,
+        capture_output=True,
+        cwd=folder,
+        check=False,
+    )
     assert done.returncode == 0, (scripts, done.stderr)
     return done.stdout.decode().split("\0")[:-1]
 
 
-@pytest.mark.parametrize(("shell", "name", "command"), COMMANDS, ids=[f"{s}: {n}" for s, n, _ in COMMANDS])
+@pytest.mark.parametrize(
+    ("shell", "name", "command"), COMMANDS, ids=[f"{s}: {n}" for s, n, _ in COMMANDS]
+)
 def test_a_hostile_value_stays_data(shell: str, name: str, command: str, tmp_path: Path) -> None:
     assert output(shell, command, HOSTILE, tmp_path) == HOSTILE
     assert not list(tmp_path.iterdir())
@@ -92,8 +100,12 @@ texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=
 
 
 @given(texts, st.sampled_from(COMMANDS))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_value_stays_data_anywhere(tmp_path: Path, value: str, where: tuple[str, str, str]) -> None:
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_any_value_stays_data_anywhere(
+    tmp_path: Path, value: str, where: tuple[str, str, str]
+) -> None:
     assert output(where[0], where[2], [value], tmp_path) == [value]
     assert not list(tmp_path.iterdir())
 
@@ -265,7 +277,9 @@ def test_a_value_that_no_command_can_be_given_says_so(value: str) -> None:
 def test_the_largest_value_that_fits_reaches_a_program() -> None:
     value = "x" * (131_072 - len("AGENTRUN_VALUE_1=") - 1)
     script, values = render_shell("printf %s ${{ v }} | wc -c", {"v": value})
-    done = subprocess.run(["bash", "-c", script], env={**os.environ, **values}, capture_output=True, check=True)
+    done = subprocess.run(
+        ["bash", "-c", script], env={**os.environ, **values}, capture_output=True, check=True
+    )
     assert int(done.stdout) == len(value)
 
 

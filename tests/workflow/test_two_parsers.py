@@ -22,17 +22,16 @@ PIECES = st.sampled_from(
 
 @contextmanager
 def without_libyaml() -> Iterator[None]:
-    fast = yaml.CSafeLoader
-    del yaml.CSafeLoader
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr(yaml, "CSafeLoader")
         yield
-    finally:
-        yaml.CSafeLoader = fast
 
 
 def seen(text: str) -> Any:
     source, problems = parse(text, "f.yaml")
-    places = None if source is None else [(path, n.line, n.column) for path, n in source.surprises()]
+    places = (
+        None if source is None else [(path, n.line, n.column) for path, n in source.surprises()]
+    )
     return (source and source.data, places, problems)
 
 
@@ -53,7 +52,9 @@ def test_known_mistakes_are_read_alike(mistake: Any) -> None:
 
 
 @pytest.mark.parametrize("length", [1000, 1021, 1022, 1023, 1024, 1025, 1026, 1100])
-@pytest.mark.parametrize("form", ["{}: v\n", "{{{}: v}}\n", "'{}': v\n", "[{}: v]\n", "a:\n  {}: v\n"])
+@pytest.mark.parametrize(
+    "form", ["{}: v\n", "{{{}: v}}\n", "'{}': v\n", "[{}: v]\n", "a:\n  {}: v\n"]
+)
 @pytest.mark.parametrize("letter", ["k", "é", "☃"])
 def test_keys_at_the_limit_of_length_are_read_alike(length: int, form: str, letter: str) -> None:
     text = form.format(letter * length)

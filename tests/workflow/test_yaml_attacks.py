@@ -1,14 +1,15 @@
 """A file that is not a sane workflow is refused, in bounded time and memory, with its place."""
 
 import time
+from pathlib import Path
 
 import pytest
 import yaml
 
 from agentrun.workflow.load import check_text
 from agentrun.workflow.problems import Problem
-from agentrun.workflow.yaml_source import MAX_BYTES, MAX_DEPTH
-from pathlib import Path
+from agentrun.workflow.source_file import MAX_BYTES
+from agentrun.workflow.yaml_source import MAX_DEPTH
 
 GOOD = "steps:\n  - id: a\n    run: ls\n"
 
@@ -48,7 +49,9 @@ def test_an_alias_to_itself_is_refused() -> None:
     assert "`*a` refers to itself" in only("steps: &a [*a]\n").message
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, "{a: " * 50_000, "- " * 50_000, "a:\n" * 3 + "- " * 5000])
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, "{a: " * 50_000, "- " * 50_000, "a:\n" * 3 + "- " * 5000]
+)
 def test_deep_nesting_is_refused_before_anything_recurses(text: str) -> None:
     found = only(text)
     assert f"deeper than {MAX_DEPTH} levels" in found.message
@@ -97,7 +100,13 @@ def test_a_second_document_is_refused_at_its_line() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["!!python/object/apply:os.system [ls]", "!!python/name:os.system", "!!binary aGk=", "!mine x", "!!set {a, b}"],
+    [
+        "!!python/object/apply:os.system [ls]",
+        "!!python/name:os.system",
+        "!!binary aGk=",
+        "!mine x",
+        "!!set {a, b}",
+    ],
 )
 def test_tags_are_refused_and_run_nothing(value: str) -> None:
     assert "the tag" in only(f"name: {value}\n").message
@@ -128,14 +137,18 @@ def test_a_merge_key_adds_what_is_missing() -> None:
     assert [(s.id, s.timeout_s) for s in workflow.steps] == [("a", 3.0), ("b", 3.0)]
 
 
-@pytest.mark.parametrize("raw", ["yes", "No", "ON", "off", "0o17", "0b1", "1_000", "12e45", ".inf", ".nan", "9" * 30])
+@pytest.mark.parametrize(
+    "raw", ["yes", "No", "ON", "off", "0o17", "0b1", "1_000", "12e45", ".inf", ".nan", "9" * 30]
+)
 def test_a_scalar_that_readers_dispute_is_refused_wherever_it_stands(raw: str) -> None:
     found = only(f"steps:\n  - id: a\n    python: m:f\n    with: {{x: {raw}}}\n")
     assert (found.line, found.column) == (4, 15)
 
 
 def test_a_boolean_may_be_yes_where_a_boolean_is_meant() -> None:
-    workflow, problems = check_text(GOOD + "    continue_on_error: yes\n    idempotent: off\n", Path("f.yaml"))
+    workflow, problems = check_text(
+        GOOD + "    continue_on_error: yes\n    idempotent: off\n", Path("f.yaml")
+    )
     assert workflow is not None, problems
     assert workflow.steps[0].continue_on_error
     assert not workflow.steps[0].idempotent
