@@ -25,6 +25,7 @@ from agentrun.errors import NotWritable
 
 BURST_SHARE = 0.1
 """This share of a window's calls may come at once."""
+LATE = 2
 FIRST_SHARE = 0.8
 """A first `rate_limit` lowers the rate to this share of the calls that worked lately."""
 FEW = 3
@@ -72,14 +73,16 @@ def rate_now(pace: Pace, now: float) -> float | None:
 
 
 def gap_and_burst(pace: Pace, limit: Limit, now: float) -> tuple[float, int]:
-    """Return the seconds between calls and how many may come at once; (0, 1) is no limit."""
+    """Return the seconds between calls and how many may come at once; (0, 1) is no limit. Two at
+    once make up for a caller that comes late: without them every delay would be lost for good.
+    """
     gap, burst = 0.0, 1
     if limit.rate:
-        burst = max(1, int(limit.rate * BURST_SHARE))
+        burst = max(min(LATE, int(limit.rate / 2)), int(limit.rate * BURST_SHARE), 1)
         gap = limit.per_s / max(limit.rate - burst + 1, limit.rate / 2)
     learnt = rate_now(pace, now)
     if learnt is not None and 1 / learnt > gap:
-        return 1 / learnt, 1
+        return 1 / learnt, LATE
     return gap, burst
 
 

@@ -1,4 +1,4 @@
-"""Run the recovery benchmark: `python benchmarks/recovery/run.py [--only TEXT] [--baseline] [--json]`.
+"""Run the recovery benchmark: `python benchmarks/recovery/run.py [--only TEXT] [--baseline]`.
 
 Prints a row per scenario and the figures of docs/metrics.md against their targets; with
 `--baseline` the same scenarios are also run by baseline.py. Exit code 1 when an ending is not the
@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
+sys.path.insert(0, str(Path(__file__).parents[2]))  # the package beside which this lies
 
 import baseline
 import with_agentrun

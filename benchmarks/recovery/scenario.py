@@ -1,9 +1,9 @@
 """Scenarios as data, and the place each one runs in.
 
-A scenario is one line of `scenarios/*.yaml`: `steps` (and `limits`, `breakers`) make the workflow;
+A scenario is one line of `scenarios/*.yaml`: `steps` (and `limits`, `breakers`) are the workflow;
 `server` scripts what its server answers, `setup` is run before, `kill` ends agentrun when the file
-`now` appears, `then` is what is typed next; `expect` is the ending, `output` the result, `calls` how
-many calls the server gets, `check` a command that must work afterwards.
+`now` appears, `then` is what is typed next; `expect` is the ending, `output` the result, `calls`
+how many calls the server gets, `check` a command that must work afterwards.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from server import Server
 
 HERE = Path(__file__).parent
 Ending = Literal["recovered", "continued", "halted", "parked", "escalated", "failed", "stuck"]
-"""`continued` is a success although a step was lost (`continue_on_error`); exit 0 like recovered."""
+"""`continued` is a success although a step was lost (`continue_on_error`)."""
 WORKFLOW_KEYS = ("limits", "breakers", "env")
 
 
@@ -92,15 +92,15 @@ def place(scenario: Scenario) -> Iterator[Place]:
         if scenario.server is not None
         else None
     )
-    with tempfile.TemporaryDirectory(prefix="recovery-") as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory(prefix="recovery-") as made:
+        folder = Path(made)
         names = {"@URL@": server.url if server else "", "@PORT@": str(_free_port())}
         workflow = {"name": "scenario", "steps": scenario.steps} | {
             key: getattr(scenario, key) for key in WORKFLOW_KEYS if getattr(scenario, key)
         }
         env = {**os.environ, "PATH": f"{HERE / 'bin'}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}
-        for name in ("TMPDIR", "AGENTRUN_CHECKPOINTS"):
-            env.pop(name, None)
+        for inherited in ("TMPDIR", "AGENTRUN_CHECKPOINTS"):
+            env.pop(inherited, None)
         found = Place(folder, _filled(workflow, names), env, server)
         setup = _filled(scenario.setup, names)
         background = subprocess.Popen(

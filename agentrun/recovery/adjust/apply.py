@@ -29,6 +29,7 @@ class Adjusted(Struct, frozen=True):
     clean_input: bool = False
     input_share: float | None = None
     tmp_in_state: bool = False
+    edits: tuple[Mapping[str, Json], ...] = ()
 
 
 def adjusted(step: Step, adjustments: Sequence[Adjustment]) -> Adjusted:
@@ -41,7 +42,11 @@ def adjusted(step: Step, adjustments: Sequence[Adjustment]) -> Adjusted:
         key: change[key] for key in ("timeout_s", "idle_timeout_s", "max_parallel") if key in change
     }
     changed = structs.replace(
-        step, spec=_spec(step, adjustments), env={**step.env, **env}, **limits
+        step,
+        spec=_spec(step, adjustments),
+        with_=_with(step, adjustments),
+        env={**step.env, **env},
+        **limits,
     )
     remedies = [a.change["run"] for a in adjustments if "run" in a.change]
     return Adjusted(
@@ -52,7 +57,13 @@ def adjusted(step: Step, adjustments: Sequence[Adjustment]) -> Adjusted:
         clean_input=bool(change.get("clean_input")),
         input_share=change.get("input_share"),
         tmp_in_state=bool(change.get("tmp_in_state")),
+        edits=tuple(a.change["edit"] for a in adjustments if "edit" in a.change),
     )
+
+
+def _with(step: Step, adjustments: Sequence[Adjustment]) -> Json:
+    changes = {k: v for a in adjustments for k, v in a.change.get("with", {}).items()}
+    return {**step.with_, **changes} if changes and isinstance(step.with_, Mapping) else step.with_
 
 
 def _spec(step: Step, adjustments: Sequence[Adjustment]) -> Mapping[str, Json]:

@@ -1,0 +1,25 @@
+"""Tell the agent something it did not know."""
+
+from collections.abc import Mapping
+
+from agentrun.core.model import Json
+from agentrun.recovery.debugger.fixes import FixKind, text_problem
+from agentrun.recovery.debugger.incident import Incident
+
+
+def _problem(params: Mapping[str, Json], incident: Incident) -> str | None:
+    if incident.step.kind != "agent":
+        return "the step has no prompt"
+    return text_problem(params.get("text"), "text")
+
+
+KIND = FixKind(
+    "add_to_prompt",
+    "add a hint to the agent's prompt",
+    problem=_problem,
+    diff=lambda params, _incident: "\n".join(
+        f"+ {line}" for line in str(params["text"]).split("\n")
+    ),
+    change=lambda params, _incident: {"prompt_addition": params["text"]},
+    params={"text": "what the agent should know"},
+)

@@ -1,0 +1,105 @@
+"""An incident: a failure that retries did not cure, with everything that is known about it.
+
+Gathered from the state and the definition; what the failing program printed is in it as data and is
+never anything else.
+"""
+
+from collections.abc import Mapping
+
+from msgspec import Struct, field
+
+from agentrun.core import address
+from agentrun.core.failure import Failure
+from agentrun.core.model import Json, Step, Workflow
+from agentrun.core.state import StepState, TaskState
+from agentrun.recovery.debugger.fingerprint import fingerprint
+from agentrun.recovery.fallback import way
+
+MAX_PREVIEW = 2000
+
+
+class Incident(Struct, frozen=True):
+    """One incident. `step` is the step as its current alternative does it; `upstream` the steps it
+    needs, directly or not, nearest first, with the beginning of their outputs; `inputs` the task's;
+    `environ` the names of variables that are set (no values).
+    """
+
+    key: str
+    step: Step
+    state: StepState
+    failure: Failure
+    fingerprint: str
+    upstream: Mapping[str, str] = field(default_factory=dict)
+    inputs: Mapping[str, Json] = field(default_factory=dict)
+    environ: frozenset[str] = frozenset()
+    repeatable: frozenset[str] = frozenset()
+    near_files: tuple[str, ...] = ()
+    log_tail: str = ""
+    succeeded_before: int = 0
+
+    @property
+    def said(self) -> str:
+        """Return everything the failure printed or said."""
+        return f"{self.failure.message}\n{self.failure.evidence}\n{self.log_tail}"
+
+    def tried(self, fix_id: str) -> bool:
+        """Return whether this fix was tried for this pattern in this task."""
+        return f"{self.fingerprint}:{fix_id}" in self.state.fixes
+
+
+def gather(
+    key: str,
+    workflow: Workflow,
+    task: TaskState,
+    *,
+    previews: Mapping[str, str] | None = None,
+    inputs: Mapping[str, Json] | None = None,
+    environ: frozenset[str] = frozenset(),
+    near_files: tuple[str, ...] = (),
+    succeeded_before: int = 0,
+) -> Incident:
+    """Return the incident of a failed step. `workflow` is the one that the step belongs to."""
+    state = task.step(key)
+    assert state.failure is not None, f"{key} has not failed"
+    step = next(each for each in workflow.steps if each.id == address.step_id(key))
+    current = way(step, state.alternative)
+    known = previews or {}
+    return Incident(
+        key,
+        current,
+        state,
+        state.failure,
+        fingerprint(step.id, step.content_hash, state.failure),
+        {each: known.get(each, "")[:MAX_PREVIEW] for each in ancestors(workflow, step)},
+        inputs or {},
+        environ,
+        _repeatable(workflow, step, task, address.parent_scope(key)),
+        near_files,
+        state.failure.tail,
+        succeeded_before,
+    )
+
+
+def ancestors(workflow: Workflow, step: Step) -> list[str]:
+    """Return the steps that this one needs, directly or not, nearest first."""
+    by_id = {each.id: each for each in workflow.steps}
+    found: dict[str, None] = {}
+    queue = list(step.needs)
+    while queue:
+        need = queue.pop(0)
+        if need not in found:
+            found[need] = None
+            queue.extend(by_id[need].needs)
+    return list(found)
+
+
+def _repeatable(workflow: Workflow, step: Step, task: TaskState, scope: str) -> frozenset[str]:
+    found = set()
+    for candidate in ancestors(workflow, step):
+        below = [
+            each for each in workflow.steps if candidate in (each.id, *ancestors(workflow, each))
+        ]
+        begun = [each for each in below if task.step(address.inside(scope, each.id)).attempts]
+        if all(each.idempotent for each in begun):
+            found.add(candidate)
+    return frozenset(found)

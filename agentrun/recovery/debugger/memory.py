@@ -1,0 +1,194 @@
+"""The memory of what cured what, shared by all tasks of a checkpoint folder.
+
+    checkpoints/.agentrun/fixes.json
+      {"patterns": {<fingerprint>: {"step", "kind", "text", "seen", "last", "fixes":
+          {<fix id>: {"fix": {...}, "tries", "worked", "last"}}}}}
+
+A burst counts once: the same pattern of the same task within BURST_S is seen once, and the same fix
+of the same task is tried once. Knowledge fades: what is older than FADE_S weighs half, then less;
+patterns not seen for FORGET_S go. Bounded: MAX_PATTERNS patterns, MAX_FIXES fixes each.
+
+Concurrent writers lose nothing, since each change is made under the file's lock (store/shared.py).
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Protocol
+
+import msgspec
+from msgspec import Struct, field
+
+from agentrun.core.model import Json
+from agentrun.recovery.debugger.fixes import Fix
+
+NAME = "fixes"
+BURST_S = 60.0
+FADE_S = 30 * 86400.0
+FORGET_S = 180 * 86400.0
+MAX_PATTERNS = 2000
+MAX_FIXES = 20
+MAX_TEXT = 300
+
+
+class Shared(Protocol):
+    """The shared files of a checkpoint folder (store/shared.py)."""
+
+    def read(self, name: str) -> dict[str, Json]: ...
+    def update(self, name: str) -> AbstractContextManager[dict[str, Json]]: ...
+
+
+class Known(Struct, frozen=True):
+    """What is known of one fix for one pattern. `chance` is a faded estimate that it works."""
+
+    fix: Fix
+    tries: float
+    worked: float
+
+    @property
+    def chance(self) -> float:
+        """Return the mean of a Beta(1, 1) prior after the faded tries."""
+        return (self.worked + 1) / (self.tries + 2)
+
+
+class Pattern(Struct, frozen=True):
+    """One failure pattern and what is known to cure it, best first."""
+
+    fingerprint: str
+    step: str
+    kind: str
+    text: str
+    seen: int
+    last: float
+    fixes: tuple[Known, ...] = ()
+
+
+class _Tried(Struct):
+    fix: Fix
+    tries: int = 0
+    worked: int = 0
+    last: float = 0.0
+    last_task: str = ""
+
+
+class _Entry(Struct):
+    step: str
+    kind: str
+    text: str
+    seen: int = 0
+    last: float = 0.0
+    last_task: str = ""
+    fixes: dict[str, _Tried] = field(default_factory=dict)
+
+
+class FixMemory:
+    """Reads and writes the memory."""
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+
+    def patterns(self, now: float) -> list[Pattern]:
+        """Return every known pattern, the one seen last first."""
+        entries = _entries(self._shared.read(NAME))
+        found = [_pattern(name, entry, now) for name, entry in entries.items()]
+        return sorted(found, key=lambda pattern: -pattern.last)
+
+    def recall(self, fingerprint: str, now: float) -> tuple[Known, ...]:
+        """Return the fixes known for a pattern, best first; none when it was never seen."""
+        entry = _entries(self._shared.read(NAME)).get(fingerprint)
+        return () if entry is None else _pattern(fingerprint, entry, now).fixes
+
+    def saw(self, fingerprint: str, step: str, kind: str, text: str, task: str, now: float) -> None:
+        """Count an incident."""
+        with self._changing() as entries:
+            entry = entries.setdefault(fingerprint, _Entry(step, kind, text[:MAX_TEXT]))
+            burst = entry.last_task == task and now - entry.last < BURST_S
+            entry.seen += not burst
+            entry.last, entry.last_task = now, task
+
+    def learn(self, fingerprint: str, fix: Fix, task: str, now: float, *, worked: bool) -> None:
+        """Count a verified try of a fix."""
+        with self._changing() as entries:
+            entry = entries.setdefault(fingerprint, _Entry("", "", ""))
+            tried = entry.fixes.setdefault(fix.id, _Tried(fix))
+            if tried.last_task == task and now - tried.last < BURST_S and tried.tries:
+                return
+            tried.tries += 1
+            tried.worked += worked
+            tried.last, tried.last_task = now, task
+            if len(entry.fixes) > MAX_FIXES:
+                oldest = min(entry.fixes, key=lambda fix_id: entry.fixes[fix_id].last)
+                del entry.fixes[oldest]
+
+    def export(self) -> dict[str, Json]:
+        """Return the whole memory as JSON."""
+        return self._shared.read(NAME)
+
+    def import_(self, data: Mapping[str, Json]) -> int:
+        """Take over patterns that are not known yet; return how many. ValueError: not a memory."""
+        try:
+            incoming = msgspec.convert(data.get("patterns", {}), dict[str, _Entry])
+        except msgspec.ValidationError as error:
+            raise ValueError(f"this is no memory of fixes: {error}") from error
+        with self._changing() as entries:
+            new = {name: entry for name, entry in incoming.items() if name not in entries}
+            entries.update(new)
+        return len(new)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._changing() as entries:
+            entries.clear()
+
+    def _changing(self) -> "_Change":
+        return _Change(self._shared.update(NAME))
+
+
+class _Change:
+    """The entries, to be changed in place under the file's lock."""
+
+    def __init__(self, update: AbstractContextManager[dict[str, Json]]) -> None:
+        self._update = update
+
+    def __enter__(self) -> dict[str, _Entry]:
+        self._data = self._update.__enter__()
+        self._entries = _entries(self._data)
+        return self._entries
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            newest = max((entry.last for entry in self._entries.values()), default=0.0)
+            kept = dict(_bounded(self._entries, newest))
+            self._data["patterns"] = msgspec.to_builtins(kept)
+        self._update.__exit__(kind, error, trace)
+
+
+def _bounded(entries: Mapping[str, _Entry], now: float) -> Iterator[tuple[str, _Entry]]:
+    newest = sorted(entries.items(), key=lambda item: -item[1].last)[:MAX_PATTERNS]
+    return (item for item in newest if now - item[1].last < FORGET_S)
+
+
+def _entries(data: Mapping[str, Json]) -> dict[str, _Entry]:
+    """Read the entries; those that are not in form are left out: this is knowledge, not truth."""
+    found: dict[str, _Entry] = {}
+    patterns = data.get("patterns")
+    for name, raw in patterns.items() if isinstance(patterns, dict) else ():
+        try:
+            found[name] = msgspec.convert(raw, _Entry)
+        except msgspec.ValidationError:
+            continue
+    return found
+
+
+def _pattern(name: str, entry: _Entry, now: float) -> Pattern:
+    known = []
+    for tried in entry.fixes.values():
+        weight = 0.5 ** (max(0.0, now - tried.last) / FADE_S)
+        known.append(Known(tried.fix, tried.tries * weight, tried.worked * weight))
+    known.sort(key=lambda each: (-each.chance, each.fix.id))
+    return Pattern(name, entry.step, entry.kind, entry.text, entry.seen, entry.last, tuple(known))
