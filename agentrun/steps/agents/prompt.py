@@ -122,7 +122,7 @@ def _found(pattern: str, folders: tuple[Path, ...]) -> list[tuple[str, Path]]:
         path = folder / pattern
         if path.is_file():
             return [(pattern, path)]
-        if not path.is_absolute() and any(sign in pattern for sign in "*?["):
+        if not Path(pattern).is_absolute() and any(sign in pattern for sign in "*?["):
             matches = sorted(each for each in folder.glob(pattern) if each.is_file())
             if matches:
                 return [(str(each.relative_to(folder)), each) for each in matches]

@@ -19,7 +19,7 @@ class AgentConfigError(ValueError):
 def evidence_of(error: Exception) -> Evidence:
     """Return an error of our own as evidence: its class says what kind it is."""
     names = tuple(base.__name__ for base in type(error).__mro__[:-1])
-    return Evidence("llm", str(error), exception=names[0], mro=names)
+    return Evidence("python", str(error), exception=names[0], mro=names)
 
 
 def failure_of(run: Run, dialect: Dialect, *, deny_fails: bool) -> Evidence | None:

@@ -11,10 +11,13 @@ state folder goes, so that rounds and checks find it; `forget` removes it with g
 """
 
 import asyncio
+import contextlib
+import fcntl
 import os
+import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +27,7 @@ from agentrun.steps.kind import StepContext
 
 FOLDER = "worktree"
 BASE_FILE = "worktree.base"
+LOCK_FILE = "agentrun-worktree.lock"
 GIT_TIMEOUT_S = 300.0
 MAX_PATCH_BYTES = 32 * 1024 * 1024
 
@@ -81,7 +85,7 @@ def _repo_git(ctx: StepContext, *arguments: str) -> str:
         return _git(ctx.cwd, *arguments)
     except WorkspaceError as error:
         raise WorkspaceConfigError(
-            f"`workspace: worktree` needs a git repository with a commit in {ctx.cwd}: {error}"
+            f"`workspace: worktree` can't be had: {ctx.cwd} is in no git repository with a commit"
         ) from error
 
 
@@ -98,7 +102,10 @@ def _usable(tree: Path, base_file: Path) -> bool:
 def _add(ctx: StepContext, tree: Path, base_file: Path) -> None:
     """Make the worktree; what an interrupted making left is replaced."""
     base = (_repo_git(ctx, "rev-parse", "--verify", "HEAD^{commit}")).strip()
-    _git(ctx.cwd, "worktree", "add", "--force", "--force", "--detach", str(tree), base)
+    if tree.exists():
+        shutil.rmtree(tree)
+    with _alone(ctx.cwd):
+        _git(ctx.cwd, "worktree", "add", "--force", "--force", "--detach", str(tree), base)
     base_file.write_text(base + "\n", "utf-8")
 
 
@@ -127,7 +134,17 @@ def forget(state_dir: Path) -> None:
     """Remove the worktree of a step and git's record of it; the step must be over."""
     tree = state_dir / FOLDER
     if (tree / ".git").is_file():
-        _git(tree, "worktree", "remove", "--force", str(tree))
+        with _alone(tree):
+            _git(tree, "worktree", "remove", "--force", str(tree))
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep others from making worktrees of the same repository meanwhile: git trips over them."""
+    common = Path(folder, _git(folder, "rev-parse", "--git-common-dir").strip())
+    with (common / LOCK_FILE).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _git(folder: Path, *arguments: str, env: Mapping[str, str] | None = None) -> str:

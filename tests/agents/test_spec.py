@@ -1,0 +1,59 @@
+"""What may be written under `agent`."""
+
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from agentrun.steps.agent import AgentSpec
+from agentrun.steps.agents.verdict import AgentConfigError
+from agentrun.steps.agents.written import spec_of
+
+CHECKED = TypeAdapter(AgentSpec)
+
+
+@pytest.mark.parametrize(
+    ("written", "complaint"),
+    [
+        ({"prompt": "x"}, "needs `cli`"),
+        ({"cli": "claude"}, "exactly one of `prompt` and `prompt_file`"),
+        ({"cli": "claude", "prompt": "x", "temperature": 1.0}, "`temperature` means nothing"),
+        ({"model": "a:b", "prompt": "x", "args": ["-x"]}, "`args` means nothing for an API model"),
+        ({"cli": "codex", "prompt": "x", "max_turns": 3}, "nothing for `cli: codex`"),
+        ({"cli": "claude", "prompt": "x", "on_retry": "reset"}, "needs `workspace: worktree`"),
+        ({"cli": "claude", "prompt": "x", "mcp": {"s": {}}}, "exactly one of `command` and `url`"),
+        ({"cli": "cloude", "prompt": "x"}, "claude"),
+    ],
+)
+def test_refused_before_anything_runs(written: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ValidationError, match=complaint):
+        CHECKED.validate_python(written)
+    with pytest.raises(AgentConfigError):
+        spec_of(written)
+
+
+def test_a_rendered_prompt_file_has_become_the_prompt() -> None:
+    written = {"cli": "claude", "prompt": "rendered", "prompt_file": "p.md"}
+    with pytest.raises(ValidationError, match="exactly one of"):
+        CHECKED.validate_python(written)
+    assert spec_of(written).prompt == "rendered"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"cli": "claude", "prompt": "x", "model": "opus", "max_turns": 3},
+        {"model": "openai:gpt-5.1", "prompt_file": "p.md", "temperature": 0.5, "tools": ["a:b"]},
+        {"cli": {"command": "x", "format": "text"}, "prompt": "x"},
+        {"cli": "codex", "prompt": "x", "workspace": "worktree", "on_retry": "reset"},
+    ],
+)
+def test_taken(written: dict[str, Any]) -> None:
+    assert spec_of(written) == CHECKED.validate_python(written)
+
+
+def test_every_field_is_explained() -> None:
+    properties = CHECKED.json_schema()["properties"]
+    assert properties
+    hints = AgentSpec.__annotations__
+    assert all("Annotated" in str(hint) for hint in hints.values())
