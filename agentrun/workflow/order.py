@@ -69,5 +69,10 @@ class Ancestors:
             self._bits.append(bits)
 
     def has(self, step: str, ancestor: str) -> bool:
-        """Say whether `step` waits for `ancestor`, directly or through others."""
+        """Say whether `step` waits for `ancestor`, directly or through others.
+
+        True where either is no step of the graph: that is another problem, named elsewhere.
+        """
+        if step not in self._index or ancestor not in self._index:
+            return True
         return bool(self._bits[self._index[step]] >> self._index[ancestor] & 1)
