@@ -71,8 +71,9 @@ def clean_command(
     out, err = screen.stdout(color=now.color), screen.stderr(color=now.color)
     if not json:
         out.lines(task.task_id for task in tasks)
-    if tasks and not dry_run and not yes:
-        _ask(len(tasks), err)
+    if tasks and not dry_run and not yes and not _agreed(len(tasks), err):
+        err.line("nothing was removed")
+        return 1
     removed = [] if dry_run else list(cleaning.clean(manager, tasks))
     if json:
         ids = [task.task_id for task in (tasks if dry_run else removed)]
@@ -94,7 +95,7 @@ def _before(older_than: str | None, now: float) -> float | None:
         raise UsageError(f"--older-than: {error}", "e.g. --older-than 30d") from error
 
 
-def _ask(count: int, err: "Screen") -> None:
+def _agreed(count: int, err: "Screen") -> bool:
     import sys
 
     from agentrun.errors import UsageError
@@ -104,7 +105,7 @@ def _ask(count: int, err: "Screen") -> None:
         raise UsageError(
             f"to remove {words.plural(count, 'task')}, say --yes", "or look first: --dry-run"
         )
-    typer.confirm(f"Remove {words.plural(count, 'task')}?", abort=True, err=True)
+    return typer.confirm(f"Remove {words.plural(count, 'task')}?", err=True)
 
 
 def _summary(tasks: "list[TaskSummary]", removed: "list[TaskSummary]", *, dry_run: bool) -> str:

@@ -28,7 +28,8 @@ def debug_lines(
 ) -> Iterator[str]:
     """Yield the page."""
     if not found:
-        yield f"{state.task_id} is {state.status}: no step has failed."
+        standing = "is not over" if state.status == "running" else f"is {state.status}"
+        yield f"{state.task_id} {standing}: no step has failed."
     for incident in found:
         yield from _incident(incident, state, records, screen)
         yield ""

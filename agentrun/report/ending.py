@@ -11,6 +11,7 @@ failed: label[3], attempt 3: rate_limit (429 Too Many Requests)
 
 from collections.abc import Iterator, Sequence
 
+from agentrun.core import address
 from agentrun.core.failure import Failure
 from agentrun.core.state import Ending, TaskState
 from agentrun.report import words
@@ -82,12 +83,18 @@ def _facts(state: TaskState) -> Iterator[tuple[str, str]]:
         yield "done", f"{progress_text(state)} in {_cost_text(state)}"
         if blocked := [key for key, step in state.steps.items() if step.status == "blocked"]:
             yield "blocked", words.listing(blocked)
-    told = state.ending.step if state.ending else None
-    others = [key for key, step in state.steps.items() if step.gave_up and key != told]
-    if others:
+    if others := _innermost_failed(state):
         yield "failed" if state.status == "succeeded" else "also", _others(state, others)
     for warning in dict.fromkeys(state.warnings[-3:]):
         yield "warning", words.one_line(warning)
+
+
+def _innermost_failed(state: TaskState) -> list[str]:
+    """Return the failed steps that the headline does not tell of, without those they are in."""
+    told = state.ending.step if state.ending else None
+    bad = [key for key, step in state.steps.items() if step.gave_up]
+    outer = {holder for key in bad for holder in address.ancestors(key)}
+    return [key for key in bad if key != told and key not in outer]
 
 
 def _others(state: TaskState, keys: Sequence[str]) -> str:

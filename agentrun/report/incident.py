@@ -87,7 +87,7 @@ def failed_steps(state: TaskState) -> list[str]:
     """Return the steps that failed, are parked or ask a person: the innermost, in order."""
     told = told_step(state)
     bad = [key for key, step in state.steps.items() if _is_bad(step)]
-    outer = {parent for key in bad for parent in _parents(key)}
+    outer = {holder for key in bad for holder in address.ancestors(key)}
     inner = [key for key in bad if key not in outer]
     return sorted(inner, key=lambda key: key != told)
 
@@ -96,13 +96,6 @@ def _is_bad(step: StepState) -> bool:
     if step.status in {"succeeded", "skipped"} or step.waiting == "approval":
         return False
     return step.gave_up or step.failure is not None or step.waiting in {"parked", "person"}
-
-
-def _parents(key: str) -> Iterator[str]:
-    while key:
-        key = address.parent_loop(key) or address.parent_scope(key)
-        if key:
-            yield key
 
 
 def _incident(key: str, state: TaskState, sources: Sources) -> Incident:

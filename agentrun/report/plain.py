@@ -90,7 +90,7 @@ class PlainReporter:
         for loop, time in loops.items():
             counts = tally.loops[loop]
             tenth = counts.done * 10 // counts.total if counts.total > FEW_ITEMS else 0
-            if tenth > self._tenths.get(loop, 0):
+            if self._tenths.get(loop, 0) < tenth < 10:
                 self._tenths[loop] = tenth
                 text = f"{counts.done:,} of {counts.total:,} items done"
                 failed = f", {counts.failed:,} failed" if counts.failed else ""

@@ -197,8 +197,12 @@ def _started(event: ev.StepStarted) -> str:
 
 
 def _succeeded(event: ev.StepSucceeded, step: StepState) -> str:
-    took = event.duration_s or ((step.ended_at or 0.0) - (step.started_at or 0.0))
+    took = event.duration_s
+    if not took and step.started_at is not None:
+        took = (step.ended_at or step.started_at) - step.started_at
     parts = [f"done in {words.duration(took)}"]
+    if step.items is not None:
+        parts.append(words.plural(step.count, "item"))
     if event.attempt > 1:
         parts.append(f"attempt {event.attempt}")
     if used := usage_text(event.usage):

@@ -86,7 +86,7 @@ def test_nothing_has_failed() -> None:
     story.done("a")
     screen, _ = plain_screen()
     lines = list(debug_lines(story.state, found(story), story.records, screen))
-    assert lines[0] == f"{ID} is running: no step has failed."
+    assert lines[0] == f"{ID} is not over: no step has failed."
 
 
 def test_the_innermost_step_is_the_incident() -> None:

@@ -136,3 +136,13 @@ def test_usage_and_warnings_are_told() -> None:
     text = ending(story)
     assert "1.5k tokens, at least $0.0200" in text
     assert "  warning  the mirror was repaired\n" in text
+
+
+def test_what_failed_is_told_once_not_with_all_it_is_in() -> None:
+    story = Story("sub")
+    story.add(ev.ScopeOpened("sub", "sub.yaml", Inline({})))
+    for key in ("sub/a", "sub/b", "sub"):
+        story.failed(key, LOGIC)
+        story.add(ev.StepGaveUp(key))
+    story.add(ev.TaskFailed(LOGIC, "sub/a"))
+    assert "  also     sub/b failed\n" in ending(story)
