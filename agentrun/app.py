@@ -19,6 +19,7 @@ from agentrun.core.state import TaskState, apply
 from agentrun.core.value import Value
 from agentrun.errors import UsageError
 from agentrun.perform import perform, refuse_survivors
+from agentrun.recovery import history
 from agentrun.report.reporter import Reporter
 from agentrun.requests import Finished, ResumeRequest, RunRequest
 from agentrun.runner import edit
@@ -27,7 +28,6 @@ from agentrun.steps.orphans import end_leftovers
 from agentrun.store import host
 from agentrun.store.cleaning import retain
 from agentrun.store.manager import CheckpointManager
-from agentrun.store.shared import SHARED
 from agentrun.store.task import TaskStore
 from agentrun.store.view import TaskView
 from agentrun.workflow.cache import load_cached
@@ -145,12 +145,13 @@ def _perform(
     clock: SteadyClock,
 ) -> Finished:
     """Run the loop, then tidy up: a snapshot of the end, and after success what is superseded."""
+    before = task.state.updated_at
     perform(
         task,
         workflow,
         first=first,
         secrets=secrets,
-        shared=Path(manager.root) / SHARED,
+        manager=manager,
         reporters=reporters,
         clock=clock,
     )
@@ -158,6 +159,7 @@ def _perform(
     task.snapshot(state)
     assert state.ending is not None, "the loop returns only when the task has ended or paused"
     outputs = _result(state, task.values.get)
+    history.remember(manager.shared, workflow, state, before)
     if state.status == "succeeded":
         task.clean_after_success()
         retain(manager, workflow.name, workflow.retention)

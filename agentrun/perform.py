@@ -8,13 +8,16 @@ import contextlib
 import os
 import random
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from agentrun.clock import SteadyClock
 from agentrun.core import events as ev
 from agentrun.core.model import Workflow
+from agentrun.core.outcome import Note
 from agentrun.errors import AgentrunError
+from agentrun.recovery import history
+from agentrun.recovery.debugger.memory import FixMemory
 from agentrun.recovery.gate import Gate
 from agentrun.report.reporter import Reporter
 from agentrun.runner.attempt import Attempts
@@ -24,6 +27,8 @@ from agentrun.runner.judge import Judge
 from agentrun.runner.loop import Loop
 from agentrun.runner.mailbox import Mailbox
 from agentrun.steps.redact import Redactor
+from agentrun.store.manager import CheckpointManager
+from agentrun.store.shared import SHARED
 from agentrun.store.task import TaskStore
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -35,12 +40,12 @@ def perform(
     *,
     first: Sequence[ev.Event],
     secrets: Mapping[str, str],
-    shared: Path,
+    manager: CheckpointManager,
     reporters: Sequence[Reporter],
     clock: SteadyClock,
 ) -> None:
     """Run the task until it ends, pauses or is stopped. `first` is recorded before anything."""
-    asyncio.run(_perform(task, workflow, first, secrets, shared, reporters, clock))
+    asyncio.run(_perform(task, workflow, first, secrets, manager, reporters, clock))
 
 
 async def _perform(
@@ -48,7 +53,7 @@ async def _perform(
     workflow: Workflow,
     first: Sequence[ev.Event],
     secrets: Mapping[str, str],
-    shared: Path,
+    manager: CheckpointManager,
     reporters: Sequence[Reporter],
     clock: SteadyClock,
 ) -> None:
@@ -63,20 +68,27 @@ async def _perform(
         reporters=reporters,
     )
     environ = dict(os.environ)
-    attempts = Attempts(
-        task_id=task.task_id,
-        cwd=Path(state.cwd),
-        base_dir=Path(state.workflow_path).parent,
-        places=task,
-        judge=Judge(Redactor(secrets)),
-        environ=environ,
-        monotonic=clock.monotonic,
-        note=loop.note,
-        watch=lambda step, attempt, data: _tell(reporters, step, attempt, data),
-    )
+    redactor = Redactor(secrets)
+
+    def attempts(note: Callable[[str, int, Note], Awaitable[None]]) -> Attempts:
+        return Attempts(
+            task_id=task.task_id,
+            cwd=Path(state.cwd),
+            base_dir=Path(state.workflow_path).parent,
+            places=task,
+            judge=Judge(redactor),
+            environ=environ,
+            monotonic=clock.monotonic,
+            note=note,
+            watch=lambda step, attempt, data: _tell(reporters, step, attempt, data),
+        )
+
     with_ = Collaborators(
-        attempts=attempts,
-        gate=Gate(shared, workflow.limits, workflow.breakers),
+        attempts=attempts(loop.note),
+        analyst=attempts(_no_note),
+        gate=Gate(Path(manager.root) / SHARED, workflow.limits, workflow.breakers),
+        knowledge=FixMemory(manager.shared),
+        successes=lambda content_hash: history.successes(manager.shared, content_hash),
         clock=clock,
         draw=random.random,
         put=task.values.put,
@@ -95,6 +107,10 @@ async def _perform(
             watching.cancel()
             for reporter in reporters:
                 reporter.end(state)
+
+
+async def _no_note(_key: str, _attempt: int, _note: Note) -> None:
+    """Take no note: the Debugger's agent starts anew after a crash."""
 
 
 def _tell(reporters: Sequence[Reporter], step: str, attempt: int, data: bytes) -> None:

@@ -398,6 +398,7 @@ class FixApplied(Struct, frozen=True, tag_field="type", tag="fix_applied", omit_
     cause: str
     confidence: float
     adjustments: tuple[Adjustment, ...] = ()
+    usage: Usage | None = None
 
 
 class FixJudged(Struct, frozen=True, tag_field="type", tag="fix_judged", omit_defaults=True):
@@ -417,6 +418,7 @@ class Diagnosed(Struct, frozen=True, tag_field="type", tag="diagnosed", omit_def
     cause: str
     analyst: str
     proposals: tuple[Mapping[str, Json], ...] = ()
+    usage: Usage | None = None
 
 
 TaskEvent = (

@@ -334,8 +334,10 @@ def _apply_consequence(
         case ev.IncidentOpened():
             step.undecided = True
         case ev.FixApplied():
-            step.fix, step.fixes = event, (*step.fixes, str(event.fix.get("type", "")))
+            step.fix = event
+            step.fixes = (*step.fixes, f"{event.fingerprint}:{event.fix.get('id')}")
             step.adjustments += event.adjustments
+            _use(state, step, event.usage)
         case ev.FixJudged():
             if step.fix and not event.worked:
                 kept = len(step.adjustments) - len(step.fix.adjustments)
@@ -343,6 +345,7 @@ def _apply_consequence(
             step.fix = None
         case ev.Diagnosed():
             step.diagnosis = event
+            _use(state, step, event.usage)
         case _:
             assert_never(event)
 
@@ -393,7 +396,7 @@ def _reset(state: TaskState, key: str) -> None:
     """Forget what a step did. What holds it (a `for_each`, a sub-workflow) is open again."""
     old = state.step(key)
     _forget_below(state, key)
-    state.steps[key] = StepState(generation=old.generation + 1)
+    state.steps[key] = StepState(generation=old.generation + 1, fix=old.fix, fixes=old.fixes)
     for holder in ancestors(key):
         if holder in state.steps:
             _reopen(state.steps[holder])

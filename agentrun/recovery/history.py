@@ -1,7 +1,7 @@
 """The run history, shared by all tasks of a checkpoint folder: how steps have fared so far.
 
     checkpoints/.agentrun/history.json
-      {"steps": {<content hash>: {"step", "workflow", "ok", "failed", "seconds", "usd", "kinds", "last"}}}
+      {"steps": {<content hash>: {step, workflow, ok, failed, seconds, usd, kinds, last}}}
 
 A step is known by the hash of what it does, so an edited step begins a new history. Items of a
 `for_each` count as runs of their step. Bounded: MAX_STEPS steps, the last MAX_RUNS durations and

@@ -248,7 +248,7 @@ def _fallback(case: _Case, *, told: bool = False) -> TakeFallback | None:
 
 def _debug(case: _Case) -> Debug | None:
     helps = case.failure.kind not in NOT_FOR_DEBUGGER
-    return Debug(_why(case)) if case.debugger and helps and case.repeatable else None
+    return Debug(_why(case)) if case.debugger and helps else None
 
 
 # --- the end ------------------------------------------------------------------------------------

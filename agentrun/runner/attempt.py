@@ -21,9 +21,10 @@ from agentrun.recovery.adjust.apply import Adjusted, adjusted
 from agentrun.recovery.adjust.context_overflow import cut
 from agentrun.recovery.adjust.input_format import cleaned
 from agentrun.recovery.fallback import way
+from agentrun.runner.edits import EditRefused, edited
 from agentrun.runner.judge import Judge
 from agentrun.runner.order import Order
-from agentrun.runner.result import Failed, Result, found
+from agentrun.runner.result import Done, Failed, Result, found
 from agentrun.steps import registry
 from agentrun.steps.kind import StepContext, StepKind
 from agentrun.steps.log import FileLog
@@ -124,6 +125,20 @@ class Attempts:
             broken = await self._judge.remedy(remedy, ctx)
             if broken is not None:
                 return broken
+        if not change.edits:
+            return await self._execute(kind, ctx, step, order, log)
+        try:
+            with edited(change.edits, ctx.cwd, self._places.state_dir(order.key)) as keep:
+                result = await self._execute(kind, ctx, step, order, log)
+                if isinstance(result, Done):
+                    keep()
+                return result
+        except EditRefused as refused:
+            return Failed(found(Kind.INVALID_CONFIG, str(refused), "fix.edit_file"))
+
+    async def _execute(
+        self, kind: StepKind, ctx: StepContext, step: Step, order: Order, log: FileLog
+    ) -> Result:
         outcome = await kind.execute(ctx)
         if isinstance(outcome, Evidence):
             return self._judge.failed(outcome, log)

@@ -14,6 +14,7 @@ from agentrun.core.model import Step, Workflow
 from agentrun.core.state import StepState
 from agentrun.runner.begin import Beginning
 from agentrun.runner.conclude import Concluding
+from agentrun.runner.debug import Debugging
 from agentrun.runner.desk import Collaborators, Desk
 from agentrun.runner.finish import Finishing
 from agentrun.runner.loop import Loop
@@ -29,8 +30,9 @@ class Rules:
     def __init__(self, loop: Loop, workflow: Workflow, with_: Collaborators) -> None:
         self._desk = desk = Desk(loop, workflow, with_)
         self._beginning = Beginning(desk)
-        self._finishing = Finishing(desk)
-        self._recovering = Recovering(desk)
+        debugging = Debugging(desk, with_.knowledge)
+        self._finishing = Finishing(desk, debugging)
+        self._recovering = Recovering(desk, debugging)
         self._concluding = Concluding(desk, self._beginning, self._finishing)
         self.begin, self.attempt = self._beginning.begin, self._beginning.attempt
         self.recover = self._recovering.recover

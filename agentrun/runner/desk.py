@@ -15,6 +15,7 @@ from agentrun.core.model import Json, Step, Workflow
 from agentrun.core.schedule import Schedule
 from agentrun.core.state import StepState, TaskState
 from agentrun.core.value import Value
+from agentrun.recovery.debugger.memory import FixMemory
 from agentrun.recovery.gate import Gate
 from agentrun.runner.loop import Clock, Loop
 from agentrun.runner.names import Outputs, names
@@ -29,12 +30,15 @@ class Collaborators(Struct):
     """What the rules need from outside."""
 
     attempts: Performer
+    analyst: Performer
     gate: Gate
+    knowledge: FixMemory
     clock: Clock
     draw: Callable[[], float]
     put: Callable[[Json], Value]
     get: Callable[[Value], Json]
     environ: Mapping[str, str]
+    successes: Callable[[str], int] = lambda _content_hash: 0
     max_wait_s: float = MAX_WAIT_S
 
 

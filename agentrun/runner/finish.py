@@ -1,9 +1,10 @@
 """The rules of an attempt's end: what is recorded, and what `until` makes of it."""
 
 from agentrun.core import events as ev
-from agentrun.core.failure import Kind
+from agentrun.core.failure import Category, Kind
 from agentrun.core.model import Step
 from agentrun.core.state import StepState
+from agentrun.runner.debug import Debugging
 from agentrun.runner.desk import Desk, names_in
 from agentrun.runner.result import Done, Failed, Result, found
 from agentrun.workflow.expressions import ExpressionError, truthy
@@ -14,8 +15,8 @@ DEFAULT_MAX_ROUNDS = 10
 class Finishing:
     """Records how attempts ended."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, desk: Desk, debugging: Debugging) -> None:
+        self._desk, self._debugging = desk, debugging
 
     def finished(self, key: str, attempt: int, result: Result) -> None:
         """Record how an attempt ended, and what `until` makes of it."""
@@ -23,9 +24,8 @@ class Finishing:
         if state.status != "running" or state.attempts != attempt:
             return
         failure = result.failure if isinstance(result, Failed) else None
-        if state.fix is not None:
-            fix = state.fix
-            self._desk.record(ev.FixJudged(key, fix.fingerprint, fix.fix, failure is None))
+        if failure is None or failure.category is not Category.TRANSIENT:
+            self._debugging.judge(key, worked=failure is None)
         if step.until is not None and self.next_round(key, step, state, result):
             return
         if isinstance(result, Failed):

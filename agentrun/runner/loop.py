@@ -284,6 +284,10 @@ class Loop:
         finally:
             self._forget(key)
 
+    def release(self, key: str) -> None:
+        """Say from within work on a step that it is over, so that the step may go on."""
+        self._forget(key)
+
     def _forget(self, key: str) -> None:
         if self._work.get(key) is asyncio.current_task():
             del self._work[key]

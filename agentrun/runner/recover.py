@@ -5,14 +5,15 @@ from typing import assert_never
 from agentrun.core import address, decision as dec, events as ev
 from agentrun.core.state import StepState
 from agentrun.recovery.policy import decide
+from agentrun.runner.debug import Debugging
 from agentrun.runner.desk import Desk
 
 
 class Recovering:
     """Decides what follows from failures."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, desk: Desk, debugging: Debugging) -> None:
+        self._desk, self._debugging = desk, debugging
 
     def recover(self, key: str) -> None:
         """Decide what follows from the failure that was just recorded."""
@@ -28,7 +29,7 @@ class Recovering:
             now,
             self._desk.with_.draw(),
             max_wait_s=self._desk.with_.max_wait_s,
-            debugger=False,
+            debugger=self._desk.workflow.debugger is not None,
         )
         self._follow(key, state, verdict)
 
@@ -55,7 +56,7 @@ class Recovering:
             case dec.Ask():
                 self._desk.record(ev.PersonAsked(key, verdict.question, verdict.reason))
             case dec.Debug():
-                self._desk.record(ev.StepGaveUp(key, continued=False, reason=verdict.reason))
+                self._debugging.open(key)
             case dec.Halt():
                 self._desk.record(ev.StepGaveUp(key, continued=False, reason=verdict.reason))
                 self._halt(verdict.reason, "security", key)

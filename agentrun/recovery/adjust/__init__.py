@@ -19,8 +19,8 @@ The keys of `Adjustment.change` are this closed set; `apply.adjusted` gives them
 | `run`             | command      | a declared remedy, run before the attempt                    |
 | `tmp_in_state`    | true         | `TMPDIR` is a folder in the step's own state folder          |
 | `env`             | name: text   | further environment                                          |
-| `with`            | name: value  | other parameters in `with`                                      |
-| `edit`            | path,old,new | a text replaced in a file, undone when the attempt fails        |
+| `with`            | name: value  | other parameters in `with`                                  |
+| `edit`            | path old new | a text replaced in a file, undone when the attempt fails    |
 | `spec`            | key: value   | further keys of the step kind's own; a map is merged one deep |
 """
 

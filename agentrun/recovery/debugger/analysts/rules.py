@@ -21,7 +21,7 @@ _UNSET = re.compile(
     r"(?:KeyError: '|line \d+: |\b)([A-Z][A-Z0-9_]{2,63})(?:'|: (?:unbound|parameter))"
 )
 _MISSING_FILE = re.compile(
-    r"(?:No such file or directory:? ?|FileNotFoundError[^'\"]*|cannot open |can't open |not found: )"
+    r"(?:No such file or directory:? ?|FileNotFoundError[^'\"]*|can(?:no|')t open |not found: )"
     r"['\"`]?([\w./ -]{1,200}\.\w{1,8})['\"`]?"
     r"|['\"`]?([\w./-]{1,200}\.\w{1,8})['\"`]?: No such file or directory"
 )
@@ -36,7 +36,8 @@ _ENCODING = re.compile(
 )
 _CHOICE = re.compile(
     r"(?i)(?:invalid choice|invalid value|unknown|unsupported|must be one of)[^\n]{0,80}?"
-    r"['\"`]?([\w.-]{1,60})['\"`]?[^\n]{0,40}?(?:choose from|choices are|one of|expected|did you mean)"
+    r"['\"`]?([\w.-]{1,60})['\"`]?[^\n]{0,40}?"
+    r"(?:choose from|choices are|one of|expected|did you mean)"
     r"[:\s(]*([^\n)]{1,300})"
 )
 
