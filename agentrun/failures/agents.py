@@ -134,11 +134,12 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "agent.login",
         Kind.AUTH,
-        words="not logged in | please log in | please login | log in again | login again"
-        " | please run `codex login` | run 'codex login' | please set an auth method"
-        " | set an auth method | auth method | please sign in | sign in again"
-        " | session expired | session has expired | failed to authenticate"
-        " | authentication failed | authentication error | authentication failure"
+        words="not logged in | login incorrect | auth failed on module | please log in"
+        " | please login | log in again | login again | please run `codex login`"
+        " | run 'codex login' | please set an auth method | set an auth method"
+        " | auth method | please sign in | sign in again | session expired"
+        " | session has expired | failed to authenticate | authentication failed"
+        " | authentication error | authentication failure"
         " | missing environment variable: ` | no credentials"
         " | no authentication information | not_authed | invalid_auth | token_revoked"
         " | account_inactive | credentials not found | could not find credentials"

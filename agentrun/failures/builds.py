@@ -65,7 +65,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "tests.failed_first",
         Kind.LOGIC,
-        pattern=r"^(?:E +(?:assert|assertionerror|fixture '\w{1,80}' not found)|assertionerror"
+        pattern=r"expect\(\w{1,20}\)\.\w{1,40}\(.{0,40}\) failed|\(warning\): |^vet: "
+        r"|^(?:E +(?:assert|assertionerror|fixture '\w{1,80}' not found)|assertionerror"
         r"|assertionerror \[err_assertion\]|fail(?:ed)? .{0,120}assertionerror"
         r"|assertionerror:.*)|\bassertionerror \[err_assertion\]|expect\(received\)"
         r"|^--- fail: |^test result: failed|^failed \(failures=\d|assertionfailederror"

@@ -116,6 +116,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "docker.daemon",
         Kind.MISSING_DEPENDENCY,
+        pattern=r"error while fetching server api version.{0,200}(?:filenotfound|no such file)",
         words="is the docker daemon running | cannot connect to the docker daemon"
         " | docker daemon is not running | cannot connect to podman"
         " | unable to connect to podman | docker.sock: no such file"

@@ -60,11 +60,11 @@ RULES: tuple[Rule, ...] = (
         " | billing is not enabled | billing is disabled | enable billing"
         " | billing account | check billing | billing details | billing-enabled",
         pattern=r"perday(?:per|\b|freetier|[-_])|quotaid['\"]?: ?['\"]\w*perday|\blimit: 0\b"
-        r"|\bhit your (?:\w{1,80} ){0,3}limit\b|reached your (?:\w{1,80} ){0,4}(?:limit|quota)"
-        r"|\b(?:usage|spend|plan|budget)[ _](?:limit|quota|cap)s? (?:reached|exceeded|hit)"
-        r"|\blimit (?:will )?resets? (?:at|on|in|\w{3} )|\b(?:monthly|weekly|daily|hourly"
-        r"|5-hour) (?:\w{1,80} )?(?:quota|limit|budget|allowance)|\bbudget has been exceeded"
-        r"|exceededbudget|\bcalls / month",
+        r"|\bhit your (?:\w{1,80} ){0,3}limit\b|reached your (?:\w{1,80} ){0,4}(?:limit"
+        r"|quota)|\b(?:usage|spend|plan|budget)[ _](?:limit|quota|cap)s? (?:reached"
+        r"|exceeded|hit)|\blimit (?:will )?resets? (?:at|on|in|\w{3} )|\b(?:monthly|weekly"
+        r"|daily|hourly|5-hour) (?:\w{1,80} )?(?:quota|limit|budget|allowance)"
+        r"|\bbudget has been exceeded|exceededbudget|\bcalls / month",
         level=Level.DECISIVE,
         unless="perminute(?!(?s:.{0,2000})perday)|(?:try again"
         r"|retry) in (?:\d{1,2}m)?(?:\d{1,2}(?:\.\d{1,9})?s|\d{1,9}ms)\b(?!.{0,200}perday)"
@@ -105,7 +105,8 @@ RULES: tuple[Rule, ...] = (
         pattern=r"\btoken indices sequence length is longer|\bcontext (?:is|was) (?:full|too long)"
         r"|\bprompt.{0,40}\btoo (?:long|large|big)\b|\b\d{1,9} tokens? .{0,40}(?:exceeds?"
         r"|longer than|greater than|>) .{0,60}(?:max|limit|context|\d{1,9})"
-        r"|\binput length \(?\d{1,9}\)? .{0,30}exceeds|\brequested tokens? \(\d{1,9}\) exceed",
+        r"|\binput length \(?\d{1,9}\)? .{0,30}exceeds"
+        r"|\brequested tokens? \(\d{1,9}\) exceed",
         unless="exceeds the limit of (?!.{0,30}token)|response (?:was )?(?:cut|truncated)"
         r"|max_tokens(?:: \d{1,9})? > \d{1,9}|max_tokens is too large"
         r"|supports at most \d{1,9} completion tokens",
@@ -153,9 +154,9 @@ RULES: tuple[Rule, ...] = (
         " | invalidapikey | login expired | re-authenticate | refresh token"
         " | access token could not be refreshed | you must be authenticated"
         " | missing bearer",
-        pattern=r"\b[A-Z0-9_]*API_KEY\b.{0,80}(?:not set|missing|not found|required|must be set"
-        r"|is unset|undefined|environment variable)|\b(?:set|provide|export|missing"
-        "|specify|no) (?:the |your |a valid "
+        pattern=r"\b[A-Z0-9_]*(?:API_KEY|_TOKEN|SECRET_KEY)\b.{0,80}(?:not set|missing|not found"
+        r"|required|must be set|is unset|undefined|environment variable)|\b(?:set|provide"
+        "|export|missing|specify|no) (?:the |your |a valid "
         r"|environment variable:? )?[`'\"]?[A-Z0-9_]*(?:API_KEY|TOKEN|SECRET)\b"
         r"|\bapi[-_ ]?key\b.{0,40}\b(?:invalid|incorrect|missing|expired|revoked|disabled"
         "|not valid|not found|wrong)",

@@ -28,16 +28,18 @@ RULES: tuple[Rule, ...] = (
         " | certificate is not yet valid | tlsv1 alert unknown ca | alert bad certificate"
         " | alert certificate required | the certificate's owner does not match hostname"
         " | cannot verify | sec_error_unknown_issuer | certificate revoked"
-        " | alert protocol version | unsupported protocol version | hostname mismatch, certificate"
-        " | peer certificate cannot be authenticated",
+        " | alert protocol version | unsupported protocol version"
+        " | hostname mismatch, certificate | peer certificate cannot be authenticated",
         unless="cannot verify (?!.{1,120}certificate)",
     ),
     Rule(
         "ssh.host_key",
         Kind.SECURITY,
-        words="host key verification failed | remote host identification has changed"
-        " | no matching host key fingerprint | host key for server | server host key"
-        " | not found in known_hosts | is not cached in the registry",
+        level=Level.DECISIVE,
+        words="unprotected private key file | host key verification failed"
+        " | remote host identification has changed | no matching host key fingerprint"
+        " | host key for server | server host key | not found in known_hosts"
+        " | is not cached in the registry",
     ),
     # slow down
     Rule(
@@ -74,9 +76,9 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "words.timeout",
         Kind.TIMEOUT,
-        words="timed out | etimedout | deadline exceeded | deadline_exceeded | deadlineexceeded"
-        " | time limit exceeded | time-out | exceeded the time limit | took too long"
-        " | operation too slow | not responding | no response within"
+        words="timed out | took longer than | etimedout | deadline exceeded | deadline_exceeded"
+        " | deadlineexceeded | time limit exceeded | time-out | exceeded the time limit"
+        " | took too long | operation too slow | not responding | no response within"
         " | did not respond in time | did not complete within"
         " | exceeded the maximum execution time | maximum execution time"
         " | und_err_connect_timeout | und_err_headers_timeout | err_socket_timeout"
@@ -124,12 +126,13 @@ RULES: tuple[Rule, ...] = (
         " | handshake failure | ssl handshake"
         " | first record does not look like a tls handshake"
         " | server gave http response to https client | packet length too long"
-        " | proxy connect aborted | communications link failure | und_err_socket"
-        " | other side closed | terminated unexpectedly while | websocket closed"
-        " | err_stream_premature_close | err_socket_connection"
-        " | unexpected eof while reading | software caused connection abort"
-        " | stale file handle | transport endpoint is not connected | not connected"
-        " | http: server gave | connection pool shut down",
+        " | proxy connect aborted | can't open data connection"
+        " | communications link failure | und_err_socket | other side closed"
+        " | terminated unexpectedly while | websocket closed | err_stream_premature_close"
+        " | err_socket_connection | unexpected eof while reading"
+        " | software caused connection abort | stale file handle"
+        " | transport endpoint is not connected | not connected | http: server gave"
+        " | connection pool shut down",
         pattern=r"\bdial (?:tcp|unix|udp)\b.{0,160}: (?!.{0,500}i/o timeout)|\bread (?:tcp"
         r"|udp) .{0,120}: EOF\b|: EOF$|^EOF$|\bconnect(?:ion)? to \S{1,120} (?:failed"
         r"|refused)|\berror trying to connect\b",

@@ -212,7 +212,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "packages.build",
         Kind.LOGIC,
-        words="metadata-generation-failed | subprocess-exited-with-error"
+        words="metadata-generation-failed | subprocess returned error"
+        " | error processing package | subprocess-exited-with-error"
         " | failed building wheel for | failed-wheel-build-for-install"
         " | npm error code elifecycle | npm err! code elifecycle"
         " | command failed with exit code | lifecycle script | gem::ext::builderror"

@@ -266,6 +266,18 @@ RULES: tuple[Rule, ...] = (
         "|unconverted data",
     ),
     Rule(
+        "python.codec",
+        Kind.INPUT_FORMAT,
+        exception=r"(?:zlib|struct|csv|binascii|tarfile|lzma|gzip|plistlib)\.(?:error|Error|ReadError)",
+    ),
+    Rule(
+        "python.uncaught",
+        Kind.LOGIC,
+        exception=".+",
+        channels=("python",),
+        level=Level.DEFAULT,
+    ),
+    Rule(
         "python.raised",
         Kind.LOGIC,
         exception="ValueError|RuntimeError",

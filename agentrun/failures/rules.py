@@ -104,11 +104,23 @@ def _said(rule: Rule, facts: Facts) -> str | None:
     if not rule.words and not rule.pattern:
         return ""
     for word in _parted(rule.words):
-        at = facts.lowered.find(word)
+        at = _find_word(facts.lowered, word)
         if at >= 0:
             return _snippet(facts.flat, at, at + len(word))
     found = compiled(rule.pattern).search(facts.text) if rule.pattern else None
     return _snippet(facts.text, *found.span()) if found else None
+
+
+def _find_word(lowered: str, word: str) -> int:
+    """Find where the word begins a word: `enotfound` must not be found in FileNotFoundError."""
+    at = lowered.find(word)
+    while at > 0 and word[0].isascii() and _goes_on(lowered[at - 1]):
+        at = lowered.find(word, at + 1)
+    return at
+
+
+def _goes_on(before: str) -> bool:
+    return before.isascii() and before.isalnum()
 
 
 @lru_cache(maxsize=2048)

@@ -18,7 +18,7 @@ RULES: tuple[Rule, ...] = (
         " | err_aborted | request was aborted | taskcanceledexception"
         " | operationcanceledexception | cancellederror | the job was cancelled"
         " | the job was canceled | job was cancelled | has been cancelled"
-        " | has been canceled | was cancelled | was canceled | cancellationexception | ^c",
+        " | has been canceled | was cancelled | was canceled | cancellationexception",
         level=Level.GENERAL,
         unless=r"due to timeout|timed out|timeouterror|httpclient\.timeout|etimedout",
     ),

@@ -143,6 +143,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "os.library",
         Kind.MISSING_DEPENDENCY,
+        pattern=r"could not find (?:native static library|directory of)|\bis not in std\b"
+        r"|\bbinary is missing\b",
         words="error while loading shared libraries | cannot open shared object file"
         " | library not loaded | image not found | dll load failed | dllnotfoundexception"
         " | unsatisfiedlinkerror | could not load library | couldn't load library"
@@ -161,11 +163,19 @@ RULES: tuple[Rule, ...] = (
         " | could not find | couldn't find | cannot find | can't find | unable to find"
         " | can't open file | cannot open file | failed to open file"
         " | unable to open file | unknown host key | do not exist | no matches found"
-        " | no match for | could not be found | cannot be found | nonexistent"
-        " | non-existent",
+        " | no match for | could not be found | no urls matched | cannot be found"
+        " | nonexistent | non-existent",
         level=Level.GENERAL,
     ),
     # how it was called
+    Rule(
+        "cli.arity",
+        Kind.INVALID_CONFIG,
+        pattern=r"\baccepts (?:at most |at least |between )?\d{1,4} arg"
+        r"|\brequired flag\(?s?\)? .{0,80}not set|\brequires (?:at least|at most"
+        r"|exactly) \d{1,4} arg|\bcannot be applied to\b",
+        channels=("subprocess",),
+    ),
     Rule(
         "cli.unknown_option",
         Kind.INVALID_CONFIG,

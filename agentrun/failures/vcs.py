@@ -70,7 +70,7 @@ RULES: tuple[Rule, ...] = (
         " | fatal: invalid reference | no such remote | does not have any commits yet"
         " | no such ref | ambiguous argument | needed a single revision"
         " | could not resolve to a | no pull requests found | release not found"
-        " | unable to read tree | bad object | no such branch | no upstream configured"
+        " | unable to read tree | bad object | no such branch"
         " | there is no tracking information | couldn't find any revision"
         " | reference is not a tree | no stash entries found"
         " | upstream branch of your current branch | no such submodule | src refspec"
@@ -87,7 +87,7 @@ RULES: tuple[Rule, ...] = (
         "git.setup",
         Kind.INVALID_CONFIG,
         words="please tell me who you are | unable to auto-detect email address"
-        " | empty ident name | has no upstream branch | bad config line"
+        " | empty ident name | has no upstream branch | no upstream configured | bad config line"
         " | bad config value | bad numeric config value"
         " | there is no tracking information | no configured push destination"
         " | need to specify how to reconcile divergent branches | bad config file"
