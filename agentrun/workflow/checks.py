@@ -5,6 +5,7 @@ with its id and needs, so that one mistake does not hide the others or cause fal
 """
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path as FilePath
 from typing import Any
 
 from agentrun.core.model import Input, Workflow
@@ -18,7 +19,15 @@ from agentrun.workflow.findings import Findings
 from agentrun.workflow.hints import did_you_mean
 from agentrun.workflow.inputs import misfit
 from agentrun.workflow.kinds import kind_names
-from agentrun.workflow.names import AFTERWARDS, EVERYWHERE, IN_ATTEMPT, Spot, World, check_spot
+from agentrun.workflow.names import (
+    AFTERWARDS,
+    EVERYWHERE,
+    IN_ATTEMPT,
+    Spot,
+    World,
+    check_references,
+    check_spot,
+)
 from agentrun.workflow.order import Ancestors, implicit_needs, sorted_by_needs
 from agentrun.workflow.shell import compile_shell
 from agentrun.workflow.steps import StepDraft, WayDraft
@@ -28,9 +37,12 @@ _CONDITION_NAMES = EVERYWHERE | {"always", "failed", "succeeded"}
 
 
 def check_steps(
-    drafts: list[StepDraft], data: Mapping[str, Any], findings: Findings
+    drafts: list[StepDraft], data: Mapping[str, Any], findings: Findings, folder: FilePath | None
 ) -> dict[str, tuple[str, ...]]:
-    """Check the steps against each other; return the needs of each, implicit ones written out."""
+    """Check the steps against each other; return the needs of each, implicit ones written out.
+
+    Prompt files are looked up in `folder`; without one (a pinned task) they are left alone.
+    """
     distinct = _check_ids(drafts, findings)
     needs = implicit_needs([(each.id, _explicit_needs(each)) for each in distinct])
     ancestors = _check_graph(distinct, needs, findings)
@@ -49,6 +61,8 @@ def check_steps(
                 check_spot(spot, world, findings)
         _check_commands(draft, findings)
         _check_session(draft, world, findings)
+        if folder is not None:
+            _check_prompt_files(draft, folder, world, findings)
     check_spot(Spot(("outputs",), data.get("outputs"), EVERYWHERE), world, findings)
     check_spot(Spot(("env",), data.get("env"), frozenset({"inputs", "task"})), world, findings)
     unused = [name for name in world.inputs if name not in world.used_inputs]
@@ -133,11 +147,7 @@ def _check_pairs(draft: StepDraft, findings: Findings) -> None:
 def _spots(draft: StepDraft) -> Iterator[Spot]:
     """Yield every value of a step that may hold expressions, with the names it may use."""
     model, way = draft.model, draft.way
-    item: frozenset[str] = frozenset()
-    if model is not None and model.for_each is not None:
-        item = frozenset({model.as_ or "item", "item", "index"})
-    elif model is None and "for_each" in draft.raw:
-        item = frozenset({str(draft.raw.get("as", "item")), "item", "index"})
+    item = _item_names(draft)
     during = IN_ATTEMPT | item
     if model is not None:
         yield Spot(draft.place("if"), model.if_, _CONDITION_NAMES | item, draft.id, condition=True)
@@ -154,6 +164,16 @@ def _spots(draft: StepDraft) -> Iterator[Spot]:
     for one in [way, *draft.alternatives] if way else []:
         for path, value in _own_values(one):
             yield Spot(path, value, during, draft.id)
+
+
+def _item_names(draft: StepDraft) -> frozenset[str]:
+    """Return the names that a `for_each` adds."""
+    model = draft.model
+    if model is not None and model.for_each is not None:
+        return frozenset({model.as_ or "item", "item", "index"})
+    if model is None and "for_each" in draft.raw:
+        return frozenset({str(draft.raw.get("as", "item")), "item", "index"})
+    return frozenset()
 
 
 def _own_values(way: WayDraft) -> Iterator[tuple[Path, Any]]:
@@ -212,6 +232,35 @@ def _check_session(draft: StepDraft, world: World, findings: Findings) -> None:
             f"step `{draft.id}` does not wait for `{session}`",
             f"add `{session}` to its `needs`",
         )
+
+
+def _check_prompt_files(
+    draft: StepDraft, folder: FilePath, world: World, findings: Findings
+) -> None:
+    """Check what the prompt files of a step refer to; one that is not there is a warning."""
+    for way in [draft.way, *draft.alternatives] if draft.way else []:
+        name = (
+            way.spec.get("prompt_file") if way and way.spec and way.kind.name == "agent" else None
+        )
+        if way is None or not isinstance(name, str) or has_expression(name):
+            continue
+        inside = isinstance(way.raw["agent"], dict) and "prompt_file" in way.raw["agent"]
+        at = (*way.path, "agent", "prompt_file") if inside else (*way.path, "prompt_file")
+        try:
+            text = (folder / name).read_text("utf-8")
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+            findings.warn(at, f"the prompt file `{name}` can't be read: {reason}")
+            continue
+        if "${{" not in text and "{%" not in text:
+            continue
+        from agentrun.workflow.prompts import references_of_prompt
+
+        spot = Spot(at, None, IN_ATTEMPT | _item_names(draft), draft.id)
+        try:
+            check_references(references_of_prompt(text), name, spot, world, findings)
+        except ExpressionError as error:
+            findings.add(at, f"in `{name}`: {error.message}", error.hint)
 
 
 def check_inputs(inputs: dict[str, Input], findings: Findings) -> dict[str, Input]:

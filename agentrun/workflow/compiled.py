@@ -57,7 +57,7 @@ def compile_expression(
         raise ExpressionError(
             f"`${{{{ {source[:60]} }}}}` can't be compiled: {error}", source
         ) from None
-    return tuple(_references(tree)), lambda scope: _value(source, run, scope)
+    return tuple(references_in(tree)), lambda scope: _value(source, run, scope)
 
 
 def _parse(source: str) -> nodes.Expr:
@@ -107,14 +107,14 @@ def _all(tree: nodes.Node, kind: type[Any]) -> Iterator[Any]:
     yield from tree.find_all(kind)
 
 
-def _references(tree: nodes.Node) -> Iterator[Reference]:
+def references_in(tree: nodes.Node) -> Iterator[Reference]:
     """Yield the longest static path of every name."""
     if isinstance(tree, nodes.Call) and isinstance(tree.node, nodes.Name):
         arguments = [each.value for each in tree.args if isinstance(each, nodes.Const)]
         dynamic = len(arguments) < len(tree.args)
         yield Reference(tree.node.name, tuple(arguments), dynamic=dynamic, call=True)
         for each in tree.args:
-            yield from _references(each)
+            yield from references_in(each)
         return
     path: list[Part] = []
     node, dynamic = tree, False
@@ -124,14 +124,14 @@ def _references(tree: nodes.Node) -> Iterator[Reference]:
         elif isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str | int):
             path.append(node.arg.value)
         else:
-            yield from _references(node.arg)
+            yield from references_in(node.arg)
             path, dynamic = [], True
         node = node.node
     if isinstance(node, nodes.Name):
         yield Reference(node.name, tuple(reversed(path)), dynamic=dynamic)
     else:
         for child in node.iter_child_nodes():
-            yield from _references(child)
+            yield from references_in(child)
 
 
 def _value(source: str, run: Callable[..., Any], scope: Mapping[str, Any]) -> Json:

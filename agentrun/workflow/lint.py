@@ -37,7 +37,7 @@ def add_warnings(
         _warn_of_secret_env(draft.raw.get("env"), (*draft.path, "env"), findings)
         _warn_of_retry_layers(draft, findings)
         _warn_of_unreachable(draft, findings)
-        _warn_of_missing_files(draft, folder, findings)
+        _warn_of_missing_file(draft, folder, findings)
 
 
 def _texts(path: Path, value: Any) -> Iterator[tuple[Path, str]]:
@@ -86,24 +86,15 @@ def _warn_of_unreachable(draft: StepDraft, findings: Findings) -> None:
         )
 
 
-def _warn_of_missing_files(draft: StepDraft, folder: FilePath, findings: Findings) -> None:
-    """Note prompt and Python files that are named by a literal path and are not there."""
+def _warn_of_missing_file(draft: StepDraft, folder: FilePath, findings: Findings) -> None:
+    """Note Python files that are named by a literal path and are not there."""
     way = draft.way
     if way is None or way.spec is None:
         return
-    if way.kind.name == "python":
-        where = str(way.spec.get("target", "")).rpartition(":")[0]
-        name, at = (where if where.endswith(".py") else ""), (*draft.path, "python")
-    elif way.kind.name == "agent":
-        name = str(way.spec.get("prompt_file") or "")
-        beside = "prompt_file" in draft.raw
-        at = (*draft.path, "prompt_file") if beside else (*draft.path, "agent", "prompt_file")
-    else:
-        return
-    if name and "${{" not in name and not _is_file(folder / name):
-        findings.warn(
-            at, f"there is no file `{name}`", "it is found from the workflow file's folder"
-        )
+    where = str(way.spec.get("target", "")).rpartition(":")[0]
+    if way.kind.name == "python" and where.endswith(".py") and not _is_file(folder / where):
+        hint = "it is found from the workflow file's folder"
+        findings.warn((*draft.path, "python"), f"there is no file `{where}`", hint)
 
 
 def _is_file(path: FilePath) -> bool:

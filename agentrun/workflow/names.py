@@ -77,6 +77,16 @@ def check_spot(spot: Spot, world: World, findings: Findings) -> None:
             _check_expression(path, source, spot, world, findings)
 
 
+def check_references(
+    references: Iterable[Reference], about: str, spot: Spot, world: World, findings: Findings
+) -> None:
+    """Note references, found in a file that the spot names, to what is not there."""
+    for reference in references:
+        message, hint = _complaint(reference, spot, world)
+        if message:
+            findings.add(spot.path, f"in `{about}`: {message}", hint)
+
+
 def _texts(path: Path, value: Any) -> Iterable[tuple[Path, str]]:
     """Yield every text in a value that holds an expression, and the value itself if it is text."""
     if isinstance(value, str):

@@ -11,9 +11,11 @@ from typing import Any
 
 from jinja2 import BaseLoader, TemplateNotFound
 from jinja2.exceptions import TemplateSyntaxError
+from jinja2.meta import find_undeclared_variables
 
-from agentrun.workflow.compiled import RUN_TIME_ERRORS
-from agentrun.workflow.sandbox import new_sandbox
+from agentrun.workflow.compiled import RUN_TIME_ERRORS, references_in
+from agentrun.workflow.expressions import Reference
+from agentrun.workflow.sandbox import Sandbox, new_sandbox
 from agentrun.workflow.template import ExpressionError
 from agentrun.workflow.text import MAX_TEXT_BYTES, text_of
 
@@ -38,9 +40,20 @@ class _Confined(BaseLoader):
             raise TemplateNotFound(template, f"`{template}` can't be read: {error}") from error
 
 
-def render_prompt_file(text: str, scope: Mapping[str, Any], base: Path | None) -> str:
-    """Return the text of a prompt file rendered with the scope."""
-    env = new_sandbox(
+def references_of_prompt(text: str) -> tuple[Reference, ...]:
+    """Return what a prompt file refers to, its own variables left out. Raises ExpressionError."""
+    try:
+        tree = _environment(None).parse(text)
+        outer = find_undeclared_variables(tree)
+    except TemplateSyntaxError as error:
+        raise ExpressionError(f"line {error.lineno} of the prompt: {error.message}") from None
+    except RecursionError:
+        raise ExpressionError("the prompt is nested too deep") from None
+    return tuple(each for each in references_in(tree) if each.name in outer)
+
+
+def _environment(base: Path | None) -> Sandbox:
+    return new_sandbox(
         loader=_Confined(base),
         comment_start_string="{%#",
         comment_end_string="#%}",
@@ -49,7 +62,13 @@ def render_prompt_file(text: str, scope: Mapping[str, Any], base: Path | None) -
         keep_trailing_newline=True,
         finalize=text_of,
     )
-    parts, size = [], 0
+
+
+def render_prompt_file(text: str, scope: Mapping[str, Any], base: Path | None) -> str:
+    """Return the text of a prompt file rendered with the scope."""
+    env = _environment(base)
+    parts: list[str] = []
+    size = 0
     try:
         for part in env.from_string(text).generate(dict(scope)):
             parts.append(part)

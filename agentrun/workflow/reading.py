@@ -92,7 +92,8 @@ def _assemble(
     defaults = read_defaults(data.get("defaults"), findings)
     inputs = check_inputs(convert.inputs(model.inputs), findings) if model else {}
     drafts = read_steps(data.get("steps"), defaults, findings)
-    needs = check_steps(drafts, data, findings)
+    folder = path.parent if reader.pinned is None else None
+    needs = check_steps(drafts, data, findings, folder)
     steps = [convert.step(each, needs.get(each.id, ()), findings) for each in drafts]
     subs = _subworkflows(drafts, path, findings, reader)
     add_warnings(data, drafts, path.parent, findings)

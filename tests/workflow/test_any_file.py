@@ -49,7 +49,7 @@ steps:
   - {id: f, workflow: nowhere.yaml, with: {a: 1}}
 """
 BASES = [yaml.safe_load(SPEC_EXAMPLE), yaml.safe_load(FULL)]
-JUNK = st.sampled_from(
+JUNK: st.SearchStrategy[Any] = st.sampled_from(
     [None, True, 0, -1, 1.5, 10**12, "", " ", "x", "a b", "${{ ", "${{ a }}", "${{ inputs.a", "{{ x }}", [], {}, [None], [[]],
      [{}], {"": 1}, {"a": {}}, "steps", "\x7f", "é", "id", "1s", "🎈" * 3, {"run": "x"}, {"schema": {}}, {"match": []}]
 )  # fmt: skip

@@ -445,3 +445,45 @@ def test_a_file_may_hold_problems_of_both_severities() -> None:
         "inputs:\n  a: {}\nsteps:\n  - {id: a, run: ls, if: false, retry: {factor: 0}}\n"
     )
     assert {each.severity for each in found} == {"error", "warning"}
+
+
+# --- prompt files
+
+
+@pytest.mark.parametrize(
+    ("prompt", "message"),
+    [
+        ("Hello ${{ inputs.nmae }}", "in `p.md`: there is no input `nmae`"),
+        ("{% for x in steps.later.output %}${{ x }}{% endfor %}", "does not wait for `later`"),
+        ("{% if %}", "in `p.md`: line 1 of the prompt"),
+        ("${{ output }}", "`output` has no meaning here"),
+    ],
+)
+def test_a_mistake_in_a_prompt_file_is_found_before_anything_runs(
+    tmp_path: Path, prompt: str, message: str
+) -> None:
+    (tmp_path / "p.md").write_text(prompt)
+    flow = tmp_path / "flow.yaml"
+    text = "inputs: {name: {}}\nsteps:\n  - id: a\n    agent: {cli: claude, prompt_file: p.md}\n  - {id: later, run: 'echo ${{ inputs.name }}'}\n"
+    flow.write_text(text)
+    _, found = check_file(flow)
+    assert [(each.line, message in each.message) for each in found if each.severity == "error"] == [
+        (4, True)
+    ], found
+    load_text(text, flow, {})  # a pinned task is not stopped by a file that changed
+
+
+def test_a_prompt_files_own_variables_are_its_own(tmp_path: Path) -> None:
+    (tmp_path / "p.md").write_text(
+        "{% set x = inputs.name %}{% macro m(y) %}${{ y }}{% endmacro %}${{ m(x) }}{% for i in [1] %}${{ loop.index + i }}{% endfor %}"
+    )
+    (tmp_path / "flow.yaml").write_text(
+        "inputs: {name: {}}\nsteps:\n  - id: a\n    agent: {cli: claude}\n    prompt_file: p.md\n"
+    )
+    workflow, found = check_file(tmp_path / "flow.yaml")
+    assert workflow is not None, found
+
+
+def test_a_prompt_file_that_is_not_there_is_a_warning() -> None:
+    text = "steps:\n  - id: a\n    agent: {cli: claude, prompt_file: nowhere.md}\n"
+    assert ["`nowhere.md` can't be read" in each.message for each in warnings(text)] == [True]
