@@ -26,7 +26,8 @@ from agentrun.workflow.problems import Problem
 from agentrun.workflow.schema import COMMON_KEYS, WorkflowModel
 from agentrun.workflow.schema_types import type_name
 from agentrun.workflow.steps import StepDraft, is_kind_key, read_defaults, read_steps
-from agentrun.workflow.yaml_source import Unreadable, decode, parse
+from agentrun.workflow.yaml_builder import Unreadable
+from agentrun.workflow.yaml_source import decode, parse
 
 MAX_NESTING = 8
 MAX_FILES = 100

@@ -2,7 +2,7 @@
 
 import yaml
 
-from agentrun.workflow.yaml_source import Unreadable
+from agentrun.workflow.yaml_builder import Unreadable
 
 _QUOTE = 'quote the text: "..."'
 _WORDS = (

@@ -9,7 +9,7 @@ import yaml
 from agentrun.workflow.load import check_text
 from agentrun.workflow.problems import Problem
 from agentrun.workflow.source_file import MAX_BYTES
-from agentrun.workflow.yaml_source import MAX_DEPTH
+from agentrun.workflow.yaml_builder import MAX_DEPTH
 
 GOOD = "steps:\n  - id: a\n    run: ls\n"
 
