@@ -48,9 +48,19 @@ def load_cached(
     from agentrun.workflow.load import load_text
 
     workflow = load_text(data, path, sources)
-    if entry is not None:
+    if entry is not None and _is_built_in(workflow):
         _write(entry, workflow)
     return workflow
+
+
+def _is_built_in(workflow: Workflow) -> bool:
+    """Say whether all kinds are our own; what another package accepts may change with it."""
+    from agentrun.steps.registry import built_in_names
+
+    names = built_in_names()
+    return all(step.kind in names for step in workflow.steps) and all(
+        map(_is_built_in, workflow.subworkflows.values())
+    )
 
 
 def _entry_path(path: Path, data: bytes) -> Path | None:

@@ -95,7 +95,7 @@ def _compiled(command: str) -> _Compiled:
 
     found = spans(command)
     scanner = scanned(command, found)
-    refused = [*scanner.refusals, *refusals(scanner.commands)]
+    refused = [*scanner.refusals, *refusals(scanner.commands, scanner.arithmetic_texts)]
     problems: dict[int, ExpressionError] = {}
     for each in refused:
         problems.setdefault(each.span.start, _problem(command, each.span, each.message, each.hint))

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from agentrun.workflow.shell_scan import VALUE, Command, Refusal, Word
+from agentrun.workflow.shell_scan import VALUE, Command, Refusal, Word, is_integer
 
 _SHELLS = frozenset({"sh", "bash", "dash", "zsh", "ksh", "ash", "fish", "mksh"})
 _PROGRAM_OPTION = {
@@ -84,15 +84,45 @@ _HINTS = {
 }
 
 
-def refusals(commands: list[Command]) -> Iterator[Refusal]:
-    """Yield every value that would be run or evaluated by what it is given to."""
+def refusals(commands: list[Command], arithmetic: list[str]) -> Iterator[Refusal]:
+    """Yield every value that would be run or evaluated by what it is given to.
+
+    `arithmetic` are the texts of `$(( ))` and `(( ))`: a variable that holds a value is evaluated
+    there as well.
+    """
+    evaluated = set(re.findall(r"[A-Za-z_]\w*", " ".join(arithmetic)))
+    evaluated |= {name for each in commands for name in _compared(each)}
     integers = {name for each in commands for name in _integers(each)}
     before: Command | None = None
     for command in commands:
+        yield from _of_variables(command, evaluated)
         yield from _of_command(command, integers)
         if command.piped and before is not None:
             yield from _of_pipe(before, command)
         before = command
+
+
+def _of_variables(command: Command, evaluated: set[str]) -> Iterator[Refusal]:
+    """Look at every `NAME=value`, before a command or given to one (`env`, `export`)."""
+    for word in command.words:
+        match = _ASSIGNMENT.match(word.shape)
+        if match is None or not word.values:
+            continue
+        if match[1] in _RUN_LATER:
+            yield from _all([word], f"the shell runs what `{match[1]}` holds", "set a fixed text")
+        for span in word.values:
+            if match[1] in evaluated and not is_integer(span):
+                message = f"`{match[1]}` is used in arithmetic, where the shell runs what it holds"
+                yield Refusal(span, message, "make it a number: ${{ inputs.n | int }}")
+
+
+def _compared(command: Command) -> Iterator[str]:
+    """Yield the variables that `[[ $n -eq 1 ]]` evaluates."""
+    texts = [word.text for word in command.words] if command.conditional else []
+    for index, text in enumerate(texts):
+        if text in _COMPARES:
+            for side in texts[max(index - 1, 0) : index + 2]:
+                yield from re.findall(r"[A-Za-z_]\w*", side)
 
 
 def _of_command(command: Command, integers: set[str]) -> Iterator[Refusal]:
@@ -147,14 +177,9 @@ def _after(words: list[Word], options: set[str], message: str) -> Iterator[Refus
 
 
 def _of_assignment(word: Word, name: str, integers: set[str]) -> Iterator[Refusal]:
-    if name in _RUN_LATER:
-        yield from _all([word], f"the shell runs what `{name}` holds", "set it to a fixed text")
     if name in integers:
-        yield from _all(
-            [word],
-            f"`{name}` is an integer variable: its value is evaluated",
-            "declare it without -i",
-        )
+        message = f"`{name}` is an integer variable: its value is evaluated"
+        yield from _all([word], message, "declare it without -i")
 
 
 def _integers(command: Command) -> Iterator[str]:
@@ -183,12 +208,10 @@ def _of_declaration(name: str, words: list[Word]) -> Iterator[Refusal]:
 def _of_test(words: list[Word], *, arithmetic: bool) -> Iterator[Refusal]:
     for index, word in enumerate(words):
         if arithmetic and word.text in _COMPARES and index:
-            sides = [words[index - 1], *words[index + 1 : index + 2]]
-            yield from _all(
-                sides,
-                f"in `[[ {word.text} ]]` the shell evaluates a value",
-                f"use `[ ... {word.text} ... ]`",
-            )
+            hint = f"use `[ ... {word.text} ... ]`"
+            for side in (words[index - 1], *words[index + 1 : index + 2]):
+                if not all(is_integer(span) for span in side.values):
+                    yield from _all([side], f"in `[[ {word.text} ]]` a value is evaluated", hint)
         elif word.text in ("-v", "-R"):
             yield from _all(
                 words[index + 1 : index + 2], "a variable's name is evaluated", "use a fixed name"

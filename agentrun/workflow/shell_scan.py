@@ -28,6 +28,17 @@ QUOTED = "\1"
 MAX_NESTING = 50
 
 
+_ARITHMETIC = (
+    "in arithmetic the shell runs what a value holds (`a[$(...)]`)",
+    "make it a number: ${{ inputs.n | int }}; a subshell is written `$( (`",
+)
+
+
+def is_integer(span: Span) -> bool:
+    """Say whether an expression can only give an integer, which is harmless in arithmetic."""
+    return span.source.replace(" ", "").endswith("|int")
+
+
 class Place(Struct, frozen=True):
     """Where one value goes: `text[start:end]` is replaced; a lone `$` before it is escaped."""
 
@@ -83,6 +94,7 @@ class Scanner:
         self.places: list[Place] = []
         self.refusals: list[Refusal] = []
         self.commands: list[Command] = []
+        self.arithmetic_texts: list[str] = []
         self._pending: list[_HereDoc] = []
         self._depth = 0
         self._in_backticks = False
@@ -310,13 +322,15 @@ class Scanner:
         depth = 0
         while self.at < self.end and not (depth == 0 and self.starts(closer)):
             span = self.value_here()
+            if span is not None and is_integer(span):
+                self.put(span, "bare")
+                continue
             if span is not None:
+                self.refuse(span, *_ARITHMETIC)
                 self.at = span.end
                 continue
             char = self.text[self.at]
             depth += (char == "(") - (char == ")" and depth > 0)
             self.at += 1
-        message = "in arithmetic the shell runs what a value holds (`a[$(...)]`)"
-        hint = "compute it in the expression: ${{ inputs.n + 1 }}; a subshell is written `$( (`"
-        self.refuse_within(start, self.at, message, hint)
+        self.arithmetic_texts.append(self.text[start : self.at])
         self.at = min(self.at + len(closer), self.end)

@@ -182,6 +182,12 @@ declare -i x=${{ v }}
 declare -a x=${{ v }}
 declare -i n; n=${{ v }}
 PS4=${{ v }}
+env PS4=${{ v }} bash -x f
+export BASH_ENV=${{ v }}
+n=${{ v }}; echo $((n + 1))
+n="${{ v }}"; for ((i=0;i<n;i++)); do :; done
+n=${{ v }}; [[ $n -eq 1 ]]
+f() { local n=${{ v }}; ((n++)); }; f
 PROMPT_COMMAND=${{ v }} bash
 echo \\${{ v }}
 echo "\\${{ v }}"
@@ -233,6 +239,10 @@ grep -e ${{ v }} f
 sort -c ${{ v }}
 tar -c ${{ v }}
 test ${{ v }} -gt 3
+echo $(( ${{ v | int }} + 1 ))
+n=${{ v | int }}; for ((i=0;i<n;i++)); do echo $i; done
+[[ ${{ v | int }} -gt 3 ]]
+n=${{ v }}; m=3; echo $((m + 1))
 [ ${{ v }} -gt 3 ]
 f() ( echo ${{ v }} )
 cat <<A <<B¶${{ v }}¶A¶${{ v }}¶B
@@ -288,3 +298,11 @@ def test_many_large_values_are_too_large_together() -> None:
     command = "echo " + " ".join(f"${{{{ {name} }}}}" for name in names)
     with pytest.raises(ValueTooLarge, match="together"):
         render_shell(command, dict.fromkeys(names, "x" * 100_000))
+
+
+def test_an_integer_may_stand_in_arithmetic(tmp_path: Path) -> None:
+    script, values = render_shell("echo $(( ${{ v | int }} * 2 ))", {"v": "21"})
+    done = subprocess.run(
+        ["bash", "-c", script], env={**os.environ, **values}, capture_output=True, check=True
+    )
+    assert done.stdout == b"42\n"
