@@ -23,6 +23,11 @@ PACKAGES = {
     "opencode": "opencode-ai",
 }
 INSTALL_TIMEOUT_S = 600
+GEMINI_SETTINGS = {
+    "security": {"auth": {"selectedType": "gemini-api-key"}},
+    "general": {"maxAttempts": 1, "retryFetchErrors": False},
+}
+"""What agentrun hands it as defaults; below /tmp, which all may write to, it takes none of them."""
 Answer = Mapping[str, Any]
 
 
@@ -55,7 +60,9 @@ def missing(*programs: str) -> str | None:
 
 def environment(home: Path, **more: str) -> dict[str, str]:
     """Return an environment in which the CLIs have a home of their own and no way out."""
-    home.mkdir(parents=True, exist_ok=True)
+    gemini = home / ".gemini"
+    gemini.mkdir(parents=True, exist_ok=True)
+    (gemini / "settings.json").write_text(json.dumps(GEMINI_SETTINGS))
     kept = {k: v for k, v in os.environ.items() if k in {"LANG", "TMPDIR", "PYTHONPATH"}}
     return {
         **kept,
@@ -75,7 +82,8 @@ class ModelServer:
     of the user is given. Used as a context manager.
     """
 
-    def __init__(self, folder: Path, answers: Sequence[tuple[Answer, Answer]]) -> None:
+    def __init__(self, folder: Path, answers: Sequence[tuple[Answer, Answer]], *flags: str) -> None:
+        self._flags = flags
         fixtures = [{"match": match, "response": response} for match, response in answers]
         self._file = folder / "fixtures.json"
         self._file.write_text(json.dumps({"fixtures": fixtures}))
@@ -87,7 +95,7 @@ class ModelServer:
 
     def __enter__(self) -> Self:
         program = npm_folder() / "node_modules" / ".bin" / "llmock"
-        command = [str(program), "-p", str(self.port), "-f", str(self._file)]
+        command = [str(program), "-p", str(self.port), "-f", str(self._file), *self._flags]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         for _ in range(200):
@@ -116,6 +124,11 @@ class ModelServer:
     def chaos(self, **rates: float) -> None:
         """Fail at these rates from now on (`rateLimitRate=0.2`, ...)."""
         self._post("/__aimock/chaos", rates)
+
+    def calm(self) -> None:
+        """Fail no more."""
+        request = urllib.request.Request(f"{self.url}/__aimock/chaos", method="DELETE")
+        urllib.request.urlopen(request, timeout=10).close()
 
     def _post(self, path: str, body: object) -> None:
         request = urllib.request.Request(

@@ -23,6 +23,7 @@ _PERMISSIONS: Mapping[str, tuple[str, ...]] = {
 
 _ADVICE = ", or switch to another /auth method"
 """Stands below every 429, and would make it look like a refused key."""
+_CUT_OFF = "Incomplete JSON segment"
 
 
 def launch(ask: Ask) -> Launch:
@@ -84,7 +85,8 @@ def _read_result(line: Mapping[str, Json], answer: Answer) -> None:
     )
     if line.get("status") != "success":
         message = str(as_object(line.get("error")).get("message", ""))
-        answer.fail(message.replace(_ADVICE, ""))
+        cut = "stream disconnected before completion: " if _CUT_OFF in message else ""
+        answer.fail(cut + message.replace(_ADVICE, ""))
 
 
 DIALECT = Dialect(
