@@ -59,8 +59,12 @@ def planned(
     for key, answer in request.answers.items():
         edit.definition(workflow, state, key)
         events += edit.answered(state, key, answer, by="resume")
+    if request.fix is not None:
+        from agentrun.diagnose import events_of_fix
+
+        events += events_of_fix(state, workflow, values, *request.fix)
     if state.status in {"failed", "paused", "cancelled"}:
-        touched = {*request.skip, *request.answers}
+        touched = {*request.skip, *request.answers, *([request.fix[0]] if request.fix else [])}
         events = [*edit.granted(state, touched), *events]
     return workflow, events
 

@@ -16,6 +16,7 @@ from agentrun.core import events as ev
 from agentrun.core.model import Workflow
 from agentrun.core.outcome import Note
 from agentrun.errors import AgentrunError
+from agentrun.failures.project import project_rules
 from agentrun.recovery import history
 from agentrun.recovery.debugger.memory import FixMemory
 from agentrun.recovery.gate import Gate
@@ -68,7 +69,7 @@ async def _perform(
         reporters=reporters,
     )
     environ = dict(os.environ)
-    redactor = Redactor(secrets)
+    redactor, rules = Redactor(secrets), project_rules(Path(state.workflow_path).parent)
 
     def attempts(note: Callable[[str, int, Note], Awaitable[None]]) -> Attempts:
         return Attempts(
@@ -76,7 +77,7 @@ async def _perform(
             cwd=Path(state.cwd),
             base_dir=Path(state.workflow_path).parent,
             places=task,
-            judge=Judge(redactor),
+            judge=Judge(redactor, rules, clock.now),
             environ=environ,
             monotonic=clock.monotonic,
             note=note,

@@ -22,7 +22,7 @@ class RunRequest(Struct, frozen=True):
 
 
 class ResumeRequest(Struct, frozen=True):
-    """`agentrun resume`."""
+    """`agentrun resume`, and `debug --apply`: then `fix` is the step and the fix, as JSON."""
 
     task_id: str
     root: Path
@@ -32,13 +32,14 @@ class ResumeRequest(Struct, frozen=True):
     retry: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
     answers: Mapping[str, str] = field(default_factory=dict)
+    fix: tuple[str, Mapping[str, Json]] | None = None
     max_parallel: int | None = None
 
     @property
     def changes(self) -> bool:
         """Return whether a person asks for anything but going on."""
         asked = (self.from_step, self.set_inputs, self.workflow, self.retry, self.skip)
-        return any(asked) or bool(self.answers)
+        return any(asked) or bool(self.answers) or self.fix is not None
 
 
 class Finished(Struct, frozen=True):

@@ -1,17 +1,22 @@
 """`agentrun debug`: why a task failed, on what evidence, and what to do."""
 
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agentrun.cli import options, settings
+
+if TYPE_CHECKING:
+    from agentrun.diagnose import Case
 
 EXAMPLES = """
 agentrun debug latest
 agentrun debug latest --at label            # as it was when `label` last ended
 agentrun debug latest --report html > failure.html
 agentrun debug latest --json | jq '.incidents[0].failure'
+agentrun debug latest --apply best          # apply the first proposed fix, and resume
 """
 
 
@@ -31,16 +36,26 @@ def debug_command(
         ReportForm | None,
         typer.Option("--report", help="Write a report to stdout, to be sent to somebody."),
     ] = None,
+    apply: Annotated[
+        str | None,
+        typer.Option("--apply", metavar="N|best", help="Apply a proposed fix and resume the task."),
+    ] = None,
     json: options.JsonFlag = False,
 ) -> int:
     """Explain a failure: what happened, what each attempt saw and printed, the state before it.
 
-    Replays the task from its journal; nothing is run and nothing is changed.
+    Replays the task from its journal and proposes fixes. Without --apply nothing is run and nothing
+    is changed.
     """
+    import time
+
+    from agentrun import diagnose
     from agentrun.cli.task_view import definition, item_of, log_of, open_view, output_of, shown
     from agentrun.report import screen
+    from agentrun.report.fixes_view import fix_lines
     from agentrun.report.incident import Sources, incidents
     from agentrun.report.moment import moment
+    from agentrun.store.manager import CheckpointManager
 
     now = settings.current()
     view, out = open_view(now, task), screen.stdout(color=now.color)
@@ -56,18 +71,38 @@ def debug_command(
     )
     found = incidents(state, sources)
     folder = now.folder_option()
+    manager = CheckpointManager(now.root)
+    cases = diagnose.cases(manager, view, state, [each.step for each in found], time.time())
+    if apply is not None:
+        return _apply(apply, view.task_id, cases, now)
     form = ReportForm.json if json else report
     if form is None:
         from agentrun.report.debug_view import debug_lines
 
         out.lines(debug_lines(state, found, records, out, folder))
+        out.lines(fix_lines(cases, out, now.command("debug", view.task_id, "--apply")))
         return 0
     from agentrun.report import debug_report
     from agentrun.report.result import write_json
 
     if form is ReportForm.json:
-        write_json(out, debug_report.report_object(state, found, folder))
+        told = debug_report.report_object(state, found, folder)
+        write_json(out, {**told, "debugger": diagnose.as_json(cases)})
     else:
         write = debug_report.html if form is ReportForm.html else debug_report.markdown
         out.lines(write(state, found, records, folder))
     return 0
+
+
+def _apply(wanted: str, task_id: str, cases: "Sequence[Case]", now: settings.Settings) -> int:
+    """Resume the task with the chosen fix; its next attempt shows whether it works."""
+    from agentrun import diagnose
+    from agentrun.app import resume_task
+    from agentrun.cli.watch import watching
+    from agentrun.requests import ResumeRequest
+    from agentrun.steps.streams import stdout_for_results
+
+    step, fix = diagnose.chosen(cases, wanted)
+    request = ResumeRequest(task_id, now.root, fix=(step, fix.as_json()))
+    with stdout_for_results(), watching(now, None) as watch:
+        return watch.conclude(resume_task(request, watch.reporters))

@@ -5,7 +5,7 @@ Owns parsing by `output:`, the repair of broken JSON, `checks`, and the way from
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -28,11 +28,14 @@ MAX_ANSWER_IN_MESSAGE = 500
 
 
 class Judge:
-    """Judges the attempts of one task. `rules` are the user's own, tried before the built-in."""
+    """Judges the attempts of one task. `rules` are the project's own, tried before the built-in."""
 
-    def __init__(self, redactor: Redactor, rules: Sequence["Rule"] = ()) -> None:
+    def __init__(
+        self, redactor: Redactor, rules: Sequence["Rule"], now: Callable[[], float]
+    ) -> None:
         self.redactor = redactor
         self._rules = rules
+        self._now = now
 
     async def succeeded(
         self, outcome: Success, step: Step, ctx: StepContext, names: Mapping[str, Any]
@@ -81,14 +84,14 @@ class Judge:
         from agentrun.failures.hints import hint_for
 
         clean = self._without_secrets(evidence)
-        verdict: Verdict = classify(clean, self._rules)
+        verdict: Verdict = classify(clean, self._rules, now=self._now())
         return Failure(
             verdict.category,
             verdict.kind,
             _message(clean),
             rule=verdict.rule,
             evidence=verdict.evidence,
-            hint=hint_for(verdict),
+            hint=hint_for(verdict, self._rules),
             retry_after_s=verdict.retry_after_s,
             exit_code=clean.exit_code,
             signal=clean.signal,

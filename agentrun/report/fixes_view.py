@@ -1,0 +1,34 @@
+"""How `debug` shows what the Debugger proposes: numbered diffs, with their record."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from agentrun.report import words
+from agentrun.report.screen import Screen, Style
+
+if TYPE_CHECKING:
+    from agentrun.diagnose import Case
+
+_STYLES: dict[str, Style] = {"+": "green", "-": "red"}
+
+
+def fix_lines(cases: Sequence["Case"], out: Screen, command: Sequence[str]) -> Iterator[str]:
+    """Yield the diagnoses and the fixes; `command` applies one, without its number."""
+    for case in cases:
+        if not case.diagnoses:
+            continue
+        yield ""
+        yield out.paint("bold", f"{case.step}: what the Debugger says")
+        for each in case.diagnoses:
+            sure = f"{each.confidence:.0%} sure"
+            yield f"  {words.one_line(each.cause)}  ({each.analyst}, {sure})"
+        for offered in case.proposals:
+            risk = "" if offered.risk == "safe" else f"risk: {offered.risk}"
+            notes = [offered.fix.reason, offered.record, risk]
+            told = "; ".join(words.one_line(note) for note in notes if note)
+            yield f"  fix {offered.number}: {offered.fix.type}{f'  ({told})' if told else ''}"
+            for line in offered.diff.splitlines():
+                yield f"    {out.paint(_STYLES.get(line[:1], ''), words.safe(line))}"
+    if any(case.proposals for case in cases):
+        yield ""
+        yield f"  apply one   {words.typed(command)} N"
