@@ -8,10 +8,15 @@ The format of a line is record.py's. Invariant: the mirror never holds a line th
 in the journal. So a line found in the mirror proves that it was acknowledged, and either file alone
 gives back every event (recovery.py).
 
-Owns the handles and the end of the chain. Before each append it makes sure that the task is still
-ours: the lock file on disk is the one we hold, and the journal is the file we opened, as long as we
-left it. Both are one `lstat` each; a process that was taken for dead (a lock file removed by hand,
-a file system whose locks do not reach other machines) stops here instead of writing.
+Once the journal is PAD_FROM bytes long, room for the next lines is written ahead, as empty lines
+that they then overwrite: a sync that need not record a new size takes two thirds of the time (94
+against 140 µs). Closing cuts the rest off; after a crash recovery does.
+
+Owns the handles and the end of the chain. Before each append one `lstat` makes sure that the
+journal is still the file that was opened and ends where this process left it: whoever takes a task
+over appends to it (or rebuilds it, or cuts it off) first. So of two processes that both believe to
+hold the task (a lock file removed by hand, a file system whose locks do not reach other machines)
+the one that is late stops here instead of writing.
 """
 
 import time
@@ -20,13 +25,14 @@ from collections.abc import Callable, Sequence
 from agentrun.core.events import Recorded
 from agentrun.errors import Fenced
 from agentrun.store.disk import Disk, File
-from agentrun.store.lock import TaskLock
 from agentrun.store.record import Anchor, Digest, LineCodec
 
 JOURNAL = "journal.jsonl"
 MIRROR = "journal.mirror.jsonl"
 MIRROR_SYNC_S = 5.0
 MIRROR_SYNC_RECORDS = 1000
+PAD_FROM = 4096
+PAD_BYTES = 1 << 16
 
 
 class Journal:
@@ -40,15 +46,15 @@ class Journal:
         *,
         end: Anchor,
         digest: Digest,
-        lock: TaskLock,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._disk, self._codec, self._lock = disk, codec, lock
+        self._disk, self._codec = disk, codec
         self._monotonic = monotonic
         self.seq, self._sum, self._digest = end.seq, end.sum.encode(), digest
         self._journal = self._opened(f"{folder}/{JOURNAL}", end.offset)
         self._mirror = self._opened(f"{folder}/{MIRROR}", end.offset)
         self._identity = self._journal.identity()
+        self._size_on_disk = end.offset
         self._mirror_synced_at, self._mirror_synced_seq = monotonic(), end.seq
 
     def append(self, records: Sequence[Recorded]) -> None:
@@ -57,7 +63,7 @@ class Journal:
             return
         self._check_fence()
         data, total = self._encode(records)
-        self._journal.write(data)
+        self._write(data)
         self._journal.sync()
         self._digest.update(data)
         self.seq, self._sum = records[-1].seq, total
@@ -77,6 +83,8 @@ class Journal:
         """Sync the mirror and let go of both files."""
         try:
             if not (self._mirror.broken or self._journal.broken):
+                if self._size_on_disk > self._journal.size:
+                    self._journal.truncate(self._journal.size)
                 self._mirror.sync()
         finally:
             self._journal.close()
@@ -91,14 +99,21 @@ class Journal:
             lines.append(line)
         return b"".join(lines), total
 
+    def _write(self, data: bytes) -> None:
+        end = self._journal.size + len(data)
+        if end > self._size_on_disk:
+            padding = b"\n" * PAD_BYTES if end >= PAD_FROM else b""
+            self._journal.write_at(self._journal.size, data + padding)
+            self._journal.size, self._size_on_disk = end, end + len(padding)
+        else:
+            self._journal.write(data)
+
     def _check_fence(self) -> None:
         found = self._disk.status(self._journal.path)
         if found is None or (found.st_dev, found.st_ino) != self._identity:
             self._fenced("is not the file that this process opened")
-        elif found.st_size != self._journal.size:
+        elif found.st_size != self._size_on_disk:
             self._fenced("was changed by another process")
-        elif not self._lock.is_ours():
-            self._fenced("belongs to a task whose lock file was replaced")
 
     def _fenced(self, what: str) -> None:
         self._journal.broken = True

@@ -86,10 +86,12 @@ def _taken(disk: Disk, folder: str, file: File) -> TaskLock:
 
 
 def _write_holder(file: File) -> None:
-    # Not synced: after a power cut no holder lives, whatever the file says.
+    # Not synced: after a power cut no holder lives, whatever the file says. And a disk that is full
+    # must not keep anybody from cleaning up.
     text = msgspec.json.encode(Held(host.this_process(0), iso(time.time())))
-    file.write_at(0, text)
-    file.truncate(len(text))
+    with suppress(NotWritable):
+        file.write_at(0, text)
+        file.truncate(len(text))
 
 
 def _locked(disk: Disk, folder: str, held: Held | None) -> Locked:

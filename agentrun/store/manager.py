@@ -71,7 +71,7 @@ class CheckpointManager:
         disk.remove_folder(aside)
         lock = _build(disk, aside, values, workflow_text, sources)
         try:
-            journal = _first_journal(disk, aside, task_id, values, lock)
+            journal = _first_journal(disk, aside, task_id, values)
             journal.append(first)
             disk.sync_folder(aside)
             self._publish(disk, aside, folder)
@@ -207,11 +207,9 @@ def _build(
     return lock
 
 
-def _first_journal(
-    disk: Disk, folder: str, task_id: str, values: ValueStore, lock: locks.TaskLock
-) -> Journal:
+def _first_journal(disk: Disk, folder: str, task_id: str, values: ValueStore) -> Journal:
     codec = LineCodec(task_id, values.secrets.scrub)
-    return Journal(disk, folder, codec, end=codec.start(), digest=sha256(), lock=lock)
+    return Journal(disk, folder, codec, end=codec.start(), digest=sha256())
 
 
 def _check_ours(path: str, found: os.stat_result) -> None:

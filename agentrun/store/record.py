@@ -2,7 +2,7 @@ r"""One line of the journal: its format, its writer and its reader.
 
 A line is one JSON object and one "\n". Its own fields stand around those of the event:
 
-    {"len":     190,"seq":12,"synced":10,"time":"2026-11-23T17:31:22.123456Z",
+    {"len":     171,"seq":12,"synced":10,"time":"2026-11-23T17:31:22.123456Z",
      "type":"step_started","step":"a","attempt":1,
      "prev":"<16 hex>","sum":"<16 hex>"}            (one line in the file)
 
@@ -69,12 +69,13 @@ class Unreadable(Exception):
 class LineCodec:
     """Writes and reads the lines of one task."""
 
-    __slots__ = ("_seed", "genesis", "scrub")
+    __slots__ = ("_second", "_second_text", "_seed", "genesis", "scrub")
 
     def __init__(self, task_id: str, scrub: Callable[[bytes], bytes] | None = None) -> None:
         self._seed = _FORMAT + task_id.encode() + b"\n"
         self.genesis = sha256(_FORMAT + task_id.encode()).hexdigest()[:16].encode()
         self.scrub = scrub
+        self._second, self._second_text = -1, b""
 
     def start(self) -> Anchor:
         """Return the place before the first line."""
@@ -88,7 +89,7 @@ class LineCodec:
         head = b',"seq":%d,"synced":%d,"time":"%s",' % (
             recorded.seq,
             synced,
-            iso(recorded.time).encode(),
+            self._moment(recorded.time),
         )
         size = 15 + len(head) + len(body) - 2 + _TAIL
         proven = b'{"len":%8d%s%s,"prev":"%s","sum":"' % (size, head, body[1:-1], prev)
@@ -96,6 +97,16 @@ class LineCodec:
         line = b'%s%s"}\n' % (proven, total)
         assert len(line) == size < 100_000_000, f"a line of {len(line)} bytes"
         return line, total
+
+    def _moment(self, time: float) -> bytes:
+        """Return `iso(time)`; the text of a second is kept, since making it costs a µs a line."""
+        second = int(time)
+        micros = round((time - second) * 1e6)
+        if not 0 <= micros < 1_000_000:
+            return iso(time).encode()
+        if second != self._second:
+            self._second, self._second_text = second, iso(second)[:20].encode()
+        return b"%s%06dZ" % (self._second_text, micros)
 
     def follows(self, line: bytes, seq: int, prev: bytes) -> bool:
         """Return whether the line is intact and the one with this `seq` after `prev`."""

@@ -65,6 +65,8 @@ class Copy(msgspec.Struct):
 
     path: str
     tail: bytes | None
+    padding: int = 0
+    """Empty lines at the end: room that was written ahead."""
     intact: int = 0
     """Bytes of `tail` that agree with the truth, in whole lines."""
 
@@ -109,7 +111,7 @@ def survey(
         if anchor.offset == 0 or None not in tails:
             break
     mirror, journal = (
-        Copy(path, found[0] if found else None) for path, found in zip(paths, tails, strict=True)
+        _copy(path, found[0] if found else None) for path, found in zip(paths, tails, strict=True)
     )
     digest = next((found[1] for found in reversed(tails) if found), sha256())
     lines, strays = _chain(codec, anchor, journal, mirror)
@@ -128,6 +130,14 @@ def survey(
     return Survey(
         anchor, end, digest, lines, journal, mirror, loss, _findings(journal, mirror, truth, loss)
     )
+
+
+def _copy(path: str, tail: bytes | None) -> Copy:
+    size = len((tail or b"").rstrip(b"\n"))
+    if tail is None or size + 1 >= len(tail):
+        return Copy(path, tail)
+    end = size + 1 if size else 0
+    return Copy(path, tail[:end], len(tail) - end)
 
 
 def _tail_after(disk: Disk, path: str, anchor: Anchor) -> tuple[bytes, Digest] | None:

@@ -51,6 +51,8 @@ def _mend(disk: Disk, found: Survey, copy: Copy, truth: bytes) -> list[str]:
     """Make one file hold the truth."""
     name = copy.path.rpartition("/")[2]
     if copy.tail == truth:
+        if copy.padding:
+            _cut_padding(disk, found, copy)
         return []
     rest = copy.bytes[copy.intact :]
     if copy.tail is not None and rest.count(b"\n") <= 1:
@@ -62,6 +64,12 @@ def _mend(disk: Disk, found: Survey, copy: Copy, truth: bytes) -> list[str]:
     disk.replace(copy.path, _prefix(disk, found, copy) + truth)
     kept = f"; the damaged file is kept as {aside}" if aside else ""
     return [f"{name} was damaged and was rebuilt from its other copy{kept}"]
+
+
+def _cut_padding(disk: Disk, found: Survey, copy: Copy) -> None:
+    """Cut off the room that a process which was killed had written ahead."""
+    with _existing(disk, copy.path) as file:
+        file.truncate(found.end.offset)
 
 
 def _mend_tail(disk: Disk, found: Survey, copy: Copy, truth: bytes) -> list[str]:

@@ -11,7 +11,7 @@ from agentrun.core import events as ev
 from agentrun.core.state import TaskStatus
 from agentrun.store import host
 from agentrun.store.disk import Disk
-from agentrun.store.journal import JOURNAL, MIRROR
+from agentrun.store.journal import JOURNAL, MIRROR, PAD_BYTES
 from agentrun.store.lock import held_by
 from agentrun.store.record import LineCodec, Unreadable, decode
 from agentrun.store.snapshots import SNAPSHOTS, found_in, head_of
@@ -50,7 +50,14 @@ def _ends(disk: Disk, path: str, codec: LineCodec) -> tuple[ev.Recorded | None, 
     with file:
         head = file.read(0, PEEK_BYTES)
         rest = max(0, file.size - PEEK_BYTES)
-        ends = _first(codec, head), _last(codec, file.read(rest, PEEK_BYTES) if rest else head)
+        if (
+            rest and file.read(file.size - 2, 2) == b"\n\n"
+        ):  # a live journal: room was written ahead
+            rest = max(0, rest - PAD_BYTES)
+        ends = (
+            _first(codec, head),
+            _last(codec, file.read(rest, PEEK_BYTES + PAD_BYTES) if rest else head),
+        )
         if rest and None in ends:  # a line longer than what was peeked at
             whole = file.read(0, file.size)
             ends = _first(codec, whole), _last(codec, whole)

@@ -32,6 +32,14 @@ class System(Protocol):
     def flock(self, fd: int, operation: int) -> None: ...
 
 
+def _full_sync(fd: int) -> None:
+    fcntl.fcntl(fd, fcntl.F_FULLFSYNC)  # type: ignore[attr-defined,unused-ignore]
+
+
+_FULL = hasattr(fcntl, "F_FULLFSYNC")
+"""macOS: `fsync` hands the bytes to the drive, and only this call gets them out of its cache."""
+
+
 class RealSystem:
     """The operating system."""
 
@@ -39,8 +47,8 @@ class RealSystem:
     close = staticmethod(os.close)
     pread = staticmethod(os.pread)
     pwrite = staticmethod(os.pwrite)
-    fdatasync = staticmethod(getattr(os, "fdatasync", os.fsync))
-    fsync = staticmethod(os.fsync)
+    fdatasync = staticmethod(_full_sync if _FULL else getattr(os, "fdatasync", os.fsync))
+    fsync = staticmethod(_full_sync if _FULL else os.fsync)
     ftruncate = staticmethod(os.ftruncate)
     fchmod = staticmethod(os.fchmod)
     fstat = staticmethod(os.fstat)

@@ -175,7 +175,7 @@ def open_task(disk: Disk, folder: str, task_id: str, secrets: Mapping[str, str])
         repairs = repair(disk, found)
         disk.sync_folder(folder)  # a repair before this one may have ended between rename and sync
         state = folded(task_id, checkpoint, found)
-        journal = Journal(disk, folder, codec, end=found.end, digest=found.digest, lock=lock)
+        journal = Journal(disk, folder, codec, end=found.end, digest=found.digest)
         task = TaskStore(
             disk,
             folder,

@@ -368,3 +368,46 @@ def test_a_repair_that_was_not_synced_is_synced_by_the_next_one() -> None:
     driver.advance(driver.opened())
     rebooted = Driver(sound.system.reboot("none"), sound.oracle)
     rebooted.check_opened(rebooted.opened())
+
+
+def padded() -> Sound:
+    """A task whose process was killed when room for more lines was written ahead."""
+    sound = Sound()
+    driver = Driver(sound.system, sound.oracle)
+    task = driver.opened()
+    while task.seq < 14:
+        driver.advance(task)
+    sound.system.kill()
+    sound.state = task.state
+    sound.files = {path: sound.system.content(path) for path in sound.system.paths()}
+    assert sound.files[JOURNAL].endswith(b"\n" * 10_000)
+    return sound
+
+
+def test_room_written_ahead_is_cut_off() -> None:
+    sound = padded()
+    lines_only = sound.files[MIRROR]
+    view = Driver(sound.system, sound.oracle).manager.read(TASK)
+    assert view.state == sound.state
+    assert all(finding.ok for finding in view.findings)
+    driver = Driver(sound.system, sound.oracle)
+    task = driver.opened()
+    assert task.repairs == ()
+    assert sound.system.content(JOURNAL) == lines_only
+    driver.advance(task)
+    assert sound.system.content(JOURNAL).endswith(b"\n" * 10_000)
+    task.close()
+    assert sound.system.content(JOURNAL) == sound.system.content(MIRROR)
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_damage_to_a_journal_with_room_written_ahead_is_repaired(name: str) -> None:
+    sound = padded()
+    whole = sound.files[MIRROR]
+    changed = DAMAGES[name](sound.files[JOURNAL])
+    if changed is None:
+        sound.system.unlink(JOURNAL)
+    else:
+        sound.system.set_content(JOURNAL, changed)
+    assert sound.opened_state() == sound.state
+    assert sound.system.content(JOURNAL) == sound.system.content(MIRROR) == whole

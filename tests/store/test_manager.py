@@ -1,5 +1,6 @@
 """The checkpoint folder: making, finding, reading, listing, cleaning and forking tasks."""
 
+import errno
 import os
 import stat
 import time
@@ -195,6 +196,21 @@ def test_a_list_needs_the_second_copy_where_the_first_is_gone(manager: Checkpoin
     assert [task.status for task in manager.list()] == ["succeeded"]
 
 
+def test_an_empty_journal_is_listed_as_damaged(manager: CheckpointManager) -> None:
+    make(manager, "a")
+    for name in ("journal.jsonl", "journal.mirror.jsonl"):
+        Path(manager.root, "a", name).write_bytes(b"")
+    assert [task.status for task in manager.list()] == ["damaged"]
+
+
+def test_a_live_journal_with_room_written_ahead_is_listed(manager: CheckpointManager) -> None:
+    task = new(manager, "a")
+    add(task, *[ev.Warned("x" * 100)] * 200)
+    assert Path(manager.root, "a", "journal.jsonl").read_bytes().endswith(b"\n\n")
+    assert [found.status for found in manager.list()] == ["running"]
+    task.close()
+
+
 def test_long_lines_do_not_hide_a_task_from_the_list(manager: CheckpointManager) -> None:
     make(manager, "a", [ev.Warned("x" * 50_000)])
     make(manager, "b", [ev.StepStarted("s", 1)] * 1 + [ev.Warned("x" * 300)] * 200 + [DONE])
@@ -234,6 +250,19 @@ def test_cleaning_spares_what_runs_and_what_can_be_resumed(manager: CheckpointMa
     named = cleaning.selected(manager, statuses={"failed"})
     assert [task.task_id for task in cleaning.clean(manager, named)] == ["failed"]
     held.close()
+
+
+def test_a_full_disk_can_be_cleaned(
+    manager: CheckpointManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(manager, "a", [DONE])
+
+    def full(fd: int, data: bytes, offset: int) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(manager.disk.system, "pwrite", full)
+    assert cleaning.remove(manager, "a")
+    assert manager.ids() == []
 
 
 def test_retention_keeps_the_newest_successes_of_a_workflow(manager: CheckpointManager) -> None:
