@@ -8,10 +8,9 @@ import asyncio
 import os
 import secrets as random_source
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 from agentrun import __version__
-from agentrun.changes import planned, resolved_inputs
+from agentrun.changes import pinned_workflow, planned, resolved_inputs
 from agentrun.clock import SteadyClock
 from agentrun.core import events as ev
 from agentrun.core.model import Json, Workflow
@@ -29,7 +28,6 @@ from agentrun.store import host
 from agentrun.store.cleaning import retain
 from agentrun.store.manager import CheckpointManager
 from agentrun.store.task import TaskStore
-from agentrun.store.view import TaskView
 from agentrun.workflow.cache import load_cached
 from agentrun.workflow.source_file import read_bytes
 
@@ -185,11 +183,6 @@ def _parallel(asked: int | None, state: TaskState | None) -> int:
     if asked is not None and asked < 1:
         raise UsageError(f"--max-parallel must be at least 1, not {asked}", "e.g. --max-parallel 4")
     return asked or (state.max_parallel if state else DEFAULT_MAX_PARALLEL)
-
-
-def pinned_workflow(view: TaskView) -> Workflow:
-    """Return the definition that a task is bound to."""
-    return load_cached(Path(view.state.workflow_path), view.workflow_text, view.sources)
 
 
 async def end_leftovers_of(state: TaskState) -> None:

@@ -15,6 +15,7 @@ from agentrun.requests import ResumeRequest, RunRequest
 from agentrun.runner import edit
 from agentrun.runner.inputs import InputProblem, checked_inputs, typed
 from agentrun.store.values import ValueStore
+from agentrun.store.view import TaskView
 from agentrun.workflow.cache import load_cached
 from agentrun.workflow.source_file import read_bytes
 
@@ -116,3 +117,8 @@ def _input_help(workflow: Workflow) -> str:
         for name, spec in workflow.inputs.items()
     ]
     return f"its inputs: {'; '.join(told)}" if told else "it has no inputs"
+
+
+def pinned_workflow(view: TaskView) -> Workflow:
+    """Return the definition that a task is bound to."""
+    return load_cached(Path(view.state.workflow_path), view.workflow_text, view.sources)

@@ -10,19 +10,20 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from agentrun.app import pinned_workflow
+from agentrun.changes import pinned_workflow
 from agentrun.core import address, events as ev
 from agentrun.core.model import Json, Workflow
 from agentrun.core.state import TaskState
 from agentrun.errors import UsageError
 from agentrun.recovery import history
+from agentrun.recovery.debugger.analysts import without_agent
 from agentrun.recovery.debugger.choice import proposals
 from agentrun.recovery.debugger.diagnosis import Diagnosis
 from agentrun.recovery.debugger.fixes import Fix, adjustments_of, diff_of, kind_of, problem_of
 from agentrun.recovery.debugger.incident import Incident, ancestors, gather
 from agentrun.recovery.debugger.memory import FixMemory, Known
+from agentrun.recovery.debugger.nearby import files_below
 from agentrun.runner import edit
-from agentrun.runner.debug import files_below, without_agent
 from agentrun.runner.names import Outputs
 from agentrun.store.manager import CheckpointManager
 from agentrun.store.values import ValueStore

@@ -69,7 +69,7 @@ async def _perform(
         reporters=reporters,
     )
     environ = dict(os.environ)
-    redactor, rules = Redactor(secrets), project_rules(Path(state.workflow_path).parent)
+    redactor, own_rules = Redactor(secrets), project_rules(Path(state.workflow_path).parent)
 
     def attempts(note: Callable[[str, int, Note], Awaitable[None]]) -> Attempts:
         return Attempts(
@@ -77,7 +77,7 @@ async def _perform(
             cwd=Path(state.cwd),
             base_dir=Path(state.workflow_path).parent,
             places=task,
-            judge=Judge(redactor, rules, clock.now),
+            judge=Judge(redactor, own_rules, clock.now),
             environ=environ,
             monotonic=clock.monotonic,
             note=note,

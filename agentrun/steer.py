@@ -13,10 +13,9 @@ from pathlib import Path
 from agentrun.app import (
     end_leftovers_of,
     new_id,
-    pinned_workflow,
     secret_values,
 )
-from agentrun.changes import planned
+from agentrun.changes import pinned_workflow, planned
 from agentrun.clock import SteadyClock
 from agentrun.core import events as ev
 from agentrun.core.model import Workflow

@@ -56,7 +56,7 @@ def _rules(path: Path, entries: list[object]) -> tuple[Rule, ...]:
     for number, entry in enumerate(entries, 1):
         try:
             if not isinstance(entry, Mapping):
-                raise ValueError("a rule is a mapping with `kind` and `match`")  # noqa: TRY004
+                raise ValueError("a rule is a mapping with `kind` and `match`")  # noqa: TRY004, TRY301
             found.append(rule_from_mapping(entry))
         except ValueError as error:
             raise UsageError(f"{path}: rule {number}: {error}", "see docs/failures.md") from error

@@ -4,26 +4,24 @@ Each stage is an event, so a crash at any point loses nothing and applies nothin
 without a decision is investigated again, a fix that was recorded is verified by the next attempt.
 """
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from agentrun.core import address, events as ev
 from agentrun.core.model import DebuggerPolicy, Json, Step, Workflow
 from agentrun.core.outcome import Usage
-from agentrun.recovery.debugger.analysts import agent, memory, rules
+from agentrun.recovery.debugger.analysts import agent, without_agent
 from agentrun.recovery.debugger.choice import Chosen, choose, proposals
 from agentrun.recovery.debugger.diagnosis import Diagnosis
 from agentrun.recovery.debugger.fixes import Fix, adjustments_of, kind_of
 from agentrun.recovery.debugger.incident import Incident, ancestors, gather
 from agentrun.recovery.debugger.memory import FixMemory
+from agentrun.recovery.debugger.nearby import files_below
 from agentrun.runner.desk import Desk
 from agentrun.runner.edit import stale_after
 from agentrun.runner.order import Order
 from agentrun.runner.result import Done
 from agentrun.workflow.expressions import text_of
 
-MAX_FILES = 2000
 AGENT_TIMEOUT_S = 600.0
 
 
@@ -183,14 +181,6 @@ class Debugging:
         self._desk.record(ev.PersonAsked(incident.key, question, "escalation"))
 
 
-def without_agent(incident: Incident, knowledge: FixMemory, now: float) -> Iterator[Diagnosis]:
-    """Yield what memory and rules say."""
-    remembered = memory.analyse(incident, knowledge, now)
-    if remembered is not None:
-        yield remembered
-    yield from rules.analyse(incident)
-
-
 def incident_of(desk: Desk, key: str) -> Incident:
     """Gather everything that is known about a failed step."""
     workflow, scope = desk.schedule.workflow_of(key), address.parent_scope(key)
@@ -211,15 +201,3 @@ def incident_of(desk: Desk, key: str) -> Incident:
         near_files=tuple(files_below(Path(desk.state.cwd))),
         succeeded_before=desk.with_.successes(step.content_hash),
     )
-
-
-def files_below(folder: Path) -> Iterator[str]:
-    """Yield files near the step's folder, at most MAX_FILES, without hidden ones."""
-    left = MAX_FILES
-    for root, folders, names in os.walk(folder):
-        folders[:] = [each for each in folders if not each.startswith(".")][:50]
-        for name in names:
-            if left == 0:
-                return
-            left -= 1
-            yield os.path.relpath(os.path.join(root, name), folder)
