@@ -50,14 +50,10 @@ def _ends(disk: Disk, path: str, codec: LineCodec) -> tuple[ev.Recorded | None, 
     with file:
         head = file.read(0, PEEK_BYTES)
         rest = max(0, file.size - PEEK_BYTES)
-        if (
-            rest and file.read(file.size - 2, 2) == b"\n\n"
-        ):  # a live journal: room was written ahead
-            rest = max(0, rest - PAD_BYTES)
-        ends = (
-            _first(codec, head),
-            _last(codec, file.read(rest, PEEK_BYTES + PAD_BYTES) if rest else head),
-        )
+        if rest and file.read(file.size - 2, 2) == b"\n\n":
+            rest = max(0, rest - PAD_BYTES)  # a live journal: room was written ahead
+        tail = file.read(rest, PEEK_BYTES + PAD_BYTES) if rest else head
+        ends = _first(codec, head), _last(codec, tail)
         if rest and None in ends:  # a line longer than what was peeked at
             whole = file.read(0, file.size)
             ends = _first(codec, whole), _last(codec, whole)
