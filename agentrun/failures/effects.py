@@ -13,6 +13,7 @@ _NEVER_CONNECTED = (
     r"|name or service not known|temporary failure in name resolution|nodename nor servname"
     r"|could not resolve (?:host|proxy)|\benotfound\b|\beai_again\b"
     r"|no such host|failed to lookup address|err_name_not_resolved|unknownhostexception"
+    r"|couldn't connect to server|curl: \(7\)"
     r"|no route to host|network is unreachable|name resolution (?:error|failed)"
 )
 _BROKE_LATER = (
