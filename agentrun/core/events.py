@@ -336,14 +336,16 @@ class StepExpanded(Struct, frozen=True, tag_field="type", tag="step_expanded", o
 
 
 class ScopeOpened(Struct, frozen=True, tag_field="type", tag="scope_opened", omit_defaults=True):
-    """A sub-workflow begins; its steps are addressed below `step`. `fresh` False keeps what its
-    steps have done already (a retry), True forgets it (a new round).
+    """A sub-workflow begins; its steps are addressed below `step`. This is an attempt of `step`.
+    `fresh` False keeps what its steps have done already (a retry), True forgets it (a new round).
+    At `until`, if any, it is out of time; while no process works on the task, that moves on.
     """
 
     step: str
     path: str
     inputs: Value
     fresh: bool = True
+    until: float | None = None
 
 
 class WaitStarted(Struct, frozen=True, tag_field="type", tag="wait_started", omit_defaults=True):

@@ -10,7 +10,7 @@ Pure: time enters as `now`, epoch seconds.
 
 import heapq
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
 
@@ -160,19 +160,28 @@ class Schedule:
             return False
         if self._state.halted is not None:
             return True
-        if self._ready or self._again or self.next_wake is not None:
+        if self._ready or self._again or self._next(self._is_a_wait) is not None:
             return False
         return not any(loop.can_start() for loop in self._loops.values())
 
     @property
     def next_wake(self) -> float | None:
-        """Return when the next retry or `wait` is due. An approval's deadline holds no process."""
+        """Return when the next retry or `wait` is due, or a sub-workflow out of time. An approval's
+        deadline holds no process.
+        """
+        return self._next(lambda key: self._state.step(key).waiting != "approval")
+
+    def _is_a_wait(self, key: str) -> bool:
+        """Return whether a timer holds a process: a deadline alone does not."""
+        step = self._state.step(key)
+        return step.waiting != "approval" and not _has_deadline(step)
+
+    def _next(self, counts: Callable[[str], bool]) -> float | None:
         while self._timers and not self._is_live(*self._timers[0]):
             heapq.heappop(self._timers)
-        moments = (t for t, key in self._timers if self._state.step(key).waiting != "approval")
-        if self._timers and self._state.step(self._timers[0][1]).waiting != "approval":
+        if self._timers and counts(self._timers[0][1]):
             return self._timers[0][0]
-        return min(moments, default=None)
+        return min((t for t, k in self._timers if self._is_live(t, k) and counts(k)), default=None)
 
     # --- following events -----------------------------------------------------------------------
 
@@ -186,7 +195,11 @@ class Schedule:
                 self._settled(event.step)
             case ev.StepFailed():
                 self.running.discard(event.step)
-                self._prompt.append(Recover(event.step))
+                scope = self._scopes.get(event.step)
+                if scope is not None and scope.left:  # it was ended early: nothing below goes on
+                    self.rebuild(self._workflow)
+                else:
+                    self._prompt.append(Recover(event.step))
             case ev.RoundFinished() | ev.StepInterrupted():
                 self.running.discard(event.step)
                 self._again.append(event.step)
@@ -203,6 +216,7 @@ class Schedule:
                 self._open_loop(event.step, range(event.count), event.count)
             case ev.ScopeOpened():
                 self._open_scope(event.step, self._subworkflow(event.step, event.path))
+                self._set_timer(event.step)
             case ev.StepsReset() | ev.AttemptsGranted() | ev.TaskCancelled():
                 self.rebuild(self._workflow)
             case _:
@@ -253,10 +267,11 @@ class Schedule:
             moment, key = heapq.heappop(self._timers)
             if not self._is_live(moment, key):
                 continue
-            waiting = self._state.step(key).waiting
-            if waiting in {"wait", "approval"}:
+            state = self._state.step(key)
+            waiting = state.waiting
+            if waiting in {"wait", "approval"} or _has_deadline(state):
                 self._prompt.append(Expire(key))
-            elif waiting == "retry" or self._state.step(key).attempts:
+            elif waiting == "retry" or state.attempts:
                 self._again.append(key)
             else:
                 self._ready.append(key)
@@ -264,7 +279,7 @@ class Schedule:
     def _is_live(self, moment: float, key: str) -> bool:
         """Return False for a stale timer: its step has moved on or waits for another moment."""
         step = self._state.step(key)
-        if step.waiting in {"retry", "wait", "approval"}:
+        if step.waiting in {"retry", "wait", "approval"} or _has_deadline(step):
             return step.until is not None and step.until <= moment
         return step.status in {"pending", "interrupted"}
 
@@ -371,8 +386,9 @@ class Schedule:
             self._set_timer(key)
         elif state.answer is not None and state.status == "pending":
             self._prompt.append(Conclude(key))
-        elif state.scope is not None and state.status in {"running", "pending"}:
+        elif state.scope is not None and state.status == "running":
             self._open_scope(key, self._subworkflow(key, state.scope.path))
+            self._set_timer(key)
         elif state.status in {"pending", "interrupted"}:
             self._again.append(key)
         elif state.status == "running":
@@ -414,6 +430,11 @@ class Schedule:
 def asks_for_failures(step: Step) -> bool:
     """Return whether the step's own `if` wants to be asked although a step it needs failed."""
     return step.if_ is not None and ("always()" in step.if_ or "failed(" in step.if_)
+
+
+def _has_deadline(state: StepState) -> bool:
+    """Return whether this is a sub-workflow in progress that may run out of time."""
+    return state.scope is not None and state.status == "running" and state.until is not None
 
 
 def _has_begun(state: StepState) -> bool:

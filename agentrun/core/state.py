@@ -13,7 +13,7 @@ from msgspec import Struct, field
 
 from agentrun.core import events as ev
 from agentrun.core.address import ancestors, under
-from agentrun.core.failure import Failure
+from agentrun.core.failure import Failure, Kind
 from agentrun.core.model import Json
 from agentrun.core.outcome import Usage
 from agentrun.core.value import Items, Value
@@ -158,8 +158,11 @@ def apply(state: TaskState, recorded: ev.Recorded) -> None:
         raise IllegalTransition(f"event {recorded.seq} follows event {state.seq}")
     event, time = recorded.event, recorded.time
     state.seq = recorded.seq
-    if not isinstance(event, ev.TaskStarted | ev.TaskResumed):
-        state.active_s += max(0.0, time - state.updated_at)
+    since_last_s = max(0.0, time - state.updated_at)
+    if isinstance(event, ev.TaskResumed):
+        _move_deadlines(state, since_last_s)
+    elif not isinstance(event, ev.TaskStarted):
+        state.active_s += since_last_s
     state.updated_at = time
     if isinstance(event, ev.TaskEvent):
         _apply_to_task(state, event, time)
@@ -246,6 +249,8 @@ def _apply_to_step(state: TaskState, step: StepState, event: ev.StepEvent, time:
         case ev.StepInterrupted():
             step.status, step.waiting, step.process = "interrupted", None, None
             step.charged = max(0, step.charged - 1)
+            if step.scope is not None and event.failure.kind is Kind.TIMEOUT:
+                _cancel_below(state, event.step)
             step.interruptions += 1
         case ev.RoundFinished():
             _end_attempt(state, step, event.duration_s, event.usage, event.session, time)
@@ -256,6 +261,7 @@ def _apply_to_step(state: TaskState, step: StepState, event: ev.StepEvent, time:
         case ev.ProcessNoted():
             step.process = event
         case ev.SessionNoted():
+            _close_scope(state, step, event.step)
             step.session = event.session
         case ev.TurnNoted():
             step.messages = event.messages
@@ -299,6 +305,7 @@ def _apply_consequence(
         case ev.StepGaveUp():
             step.status, step.undecided, step.waiting = "failed", False, None
             step.gave_up, step.continued, step.ended_at = True, event.continued, time
+            _close_scope(state, step, event.step)
             if event.continued and step.items is not None:
                 step.output = Items(step.count)
         case ev.StepParked():
@@ -315,12 +322,12 @@ def _apply_consequence(
         case ev.StepBlocked():
             step.status, step.ended_at = "blocked", time
         case ev.StepExpanded():
+            if step.scope is not None or step.items is not None:
+                _cancel_below(state, event.step)
             step.status, step.items, step.count = "running", event.items, event.count
             step.started_at = step.started_at or time
         case ev.ScopeOpened():
-            if event.fresh and step.scope is not None:
-                _forget_below(state, event.step)
-            step.scope = event
+            _open_scope(state, step, event, time)
         case ev.WaitStarted():
             _wait(step, "wait", event.until)
             step.started_at = step.started_at or time
@@ -366,6 +373,38 @@ def _end_attempt(
     state: TaskState,
     step: StepState,
     duration_s: float,
+def _open_scope(state: TaskState, step: StepState, event: ev.ScopeOpened, time: float) -> None:
+    if event.fresh and step.scope is not None:
+        _forget_below(state, event.step)
+    step.scope, step.status, step.waiting, step.until = event, "running", None, event.until
+    step.attempts, step.charged = step.attempts + 1, step.charged + 1
+    step.undecided = step.gave_up = step.continued = False
+    step.started_at = step.started_at or time
+    step.attempt_started_at, step.ended_at = time, None
+    step.set_started_at = step.set_started_at or time
+
+
+def _close_scope(state: TaskState, step: StepState, key: str) -> None:
+    """Forget what a sub-workflow did: the step goes on with another round, or another way."""
+    if step.scope is not None:
+        _forget_below(state, key)
+        step.scope = None
+
+
+def _cancel_below(state: TaskState, key: str) -> None:
+    """Let nothing below a step be awaited any more: it was ended as a whole."""
+    for other, step in state.steps.items():
+        if under(other, key) and not step.settled:
+            step.status, step.waiting, step.until, step.undecided = "cancelled", None, None, False
+
+
+def _move_deadlines(state: TaskState, by_s: float) -> None:
+    """Let the time of a sub-workflow stand still while no process works on the task."""
+    for step in state.steps.values():
+        if step.scope is not None and step.status == "running" and step.until is not None:
+            step.until += by_s
+
+
     usage: Usage | None,
     session: str | None,
     time: float,
@@ -418,7 +457,7 @@ def _unblock(state: TaskState) -> None:
 
 
 def _reopen(step: StepState) -> None:
-    step.status = "pending" if step.items is None and step.scope is None else "running"
+    step.status = "pending" if step.items is None else "running"
     step.waiting, step.until, step.question = None, None, ""
     step.undecided = step.gave_up = step.continued = False
     step.output, step.ended_at = None, None

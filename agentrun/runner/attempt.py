@@ -121,7 +121,7 @@ class Attempts:
     async def _run(self, order: Order, change: Adjusted, log: FileLog) -> Result:
         step, kind = change.step, registry.get(change.step.kind)
         ctx = self._context(order, change, kind, log)
-        for remedy in change.remedies:
+        for remedy in _new_remedies(change, order):
             broken = await self._judge.remedy(remedy, ctx)
             if broken is not None:
                 return broken
@@ -152,6 +152,8 @@ class Attempts:
         spec, values = _render_spec(step, kind, order.names, self._base_dir)
         own_env |= values
         stdin, with_ = render(step.stdin, order.names), render(step.with_, order.names)
+        if step.kind == "workflow":
+            with_ = order.outputs
         if change.clean_input:
             stdin, with_ = cleaned(stdin), cleaned(with_)
         if change.input_share is not None:
@@ -166,7 +168,7 @@ class Attempts:
             stdin=stdin,
             env={**self._environ, **own_env},
             own_env=own_env,
-            cwd=self._folder(step, order.names),
+            cwd=self._folder(order, step),
             base_dir=self._base_dir,
             state_dir=state_dir,
             log=log,
@@ -181,14 +183,15 @@ class Attempts:
             prompt_additions=change.prompt_additions,
         )
 
-    def _folder(self, step: Step, names: Mapping[str, Any]) -> Path:
-        return self._cwd if step.cwd is None else self._cwd / str(render(step.cwd, names))
+    def _folder(self, order: Order, step: Step) -> Path:
+        around = self._cwd / order.cwd
+        return around if step.cwd is None else around / str(render(step.cwd, order.names))
 
     def _own_env(self, order: Order, change: Adjusted, state_dir: Path | None) -> dict[str, str]:
-        declared = {**order.workflow.env, **change.step.env, **change.env}
         own = {
-            name: text_value(render(value, order.names)) if has_expression(value) else value
-            for name, value in declared.items()
+            **_rendered(order.workflow.env, order.names),
+            **order.env,  # rendered where it was written
+            **_rendered({**change.step.env, **change.env}, order.names),
         }
         own |= {
             "AGENTRUN_TASK_ID": self._task_id,

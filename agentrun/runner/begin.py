@@ -20,6 +20,7 @@ from agentrun.workflow.expressions import ExpressionError, render, truthy
 MAX_ITEMS = 1_000_000
 MAX_INTERRUPTIONS = 5
 
+LOOK_AGAIN_S = 0.05
 
 class Beginning:
     """Begins steps, items and attempts. `admitted` holds the places taken at the gate."""
@@ -41,13 +42,22 @@ class Beginning:
             else:
                 self.attempt(key)
         except ExpressionError as error:
-            self._desk.fail(key, found(Kind.INVALID_CONFIG, str(error), "expression", error.hint))
+            self._fail(key, error)
+
+    def _fail(self, key: str, error: ExpressionError) -> None:
+        self._desk.fail(key, found(Kind.INVALID_CONFIG, str(error), "expression", error.hint))
 
     def attempt(self, key: str) -> None:
         """Start an attempt, unless a limit, a breaker or a person must be waited for."""
         step, state = self._desk.look_up(key)
-        if step.kind in RUNS_NO_ATTEMPT:
-            self._begin_special(key, step)
+        if self._desk.loop.busy_below(key):  # what it held is being ended
+            self._desk.schedule.defer(key, self._desk.with_.clock.now() + LOOK_AGAIN_S)
+            return
+        if way(step, state.alternative).kind in RUNS_NO_ATTEMPT:
+            try:
+                self._begin_special(key, step)
+            except ExpressionError as error:
+                self._fail(key, error)
             return
         if state.status == "interrupted" and (question := _question(key, step, state)):
             self._desk.record(ev.PersonAsked(key, question, "interrupted"))
@@ -93,21 +103,18 @@ class Beginning:
             case "approval":
                 event = special.approval_asked(key, render(step.spec, scope), now)
             case _:
-                event = self._open(key, step, state, scope)
+                event = self._opened(key, step, state, scope)
         if isinstance(event, Failure):
             self._desk.fail(key, event)
-        else:
-            self._desk.record(event)
+            return
+        self._desk.record(event)
+        if isinstance(event, ev.ScopeOpened) and not event.fresh:
+            self._grant_below(key)
 
-    def _open(
+    def _opened(
         self, key: str, step: Step, state: StepState, scope: Mapping[str, Any]
     ) -> ev.Event | Failure:
         """Open a sub-workflow; a retry keeps what its steps have done, a round forgets it."""
-        again = state.scope is not None and state.failure is not None
-        if again:
-            inside = [k for k, s in self._desk.state.steps.items() if address.under(k, key)]
-            bad = tuple(k for k in inside if self._desk.state.step(k).gave_up)
-            self._desk.record(ev.AttemptsGranted(bad))
         path = str(step.spec["path"])
         workflow = self._desk.schedule.workflow_of(key).subworkflows[path]
         given = render(step.with_, scope)
@@ -142,6 +149,12 @@ def component_of(step: Step) -> str | None:
     """Return what the step depends on: `component:`, else what its kind derives from its spec."""
     return step.component or registry.get(step.kind).component(step.spec)
 
+
+    def release(self, key: str) -> None:
+        """Give back the place of an attempt that is cut off: that says nothing of its component."""
+        if admitted := self.admitted.pop(key, None):
+            cut_off = found(Kind.CANCELLED, "cut off", "cancelled")
+            admitted.release(cut_off, self._desk.with_.clock.now())
 
 def _question(key: str, step: Step, state: StepState) -> str | None:
     """Return what to ask a person before an interrupted step runs again, if anything."""

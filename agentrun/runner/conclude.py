@@ -4,7 +4,7 @@ import msgspec
 
 from agentrun.core import address, events as ev
 from agentrun.core.failure import Kind
-from agentrun.core.model import Step
+from agentrun.core.model import OutputSpec, Step
 from agentrun.core.state import StepState
 from agentrun.core.value import Inline, Items
 from agentrun.runner.begin import Beginning
@@ -24,7 +24,7 @@ class Concluding:
     def close(self, key: str) -> None:
         """Conclude a `for_each` whose items are over, or a sub-workflow whose steps are."""
         step, state = self._desk.look_up(key)
-        if state.settled or state.undecided:
+        if state.settled or state.undecided or state.waiting is not None:
             return
         if state.items is not None:
             self._close_loop(key, state)
@@ -68,9 +68,13 @@ class Concluding:
         self._desk.record(ev.StepSucceeded(key, number, self._desk.with_.put(outputs)))
 
     def expire(self, key: str) -> None:
-        """End a `wait` that is over, or an approval that nobody answered."""
+        """End a `wait` that is over, an approval that nobody answered, a sub-workflow that takes
+        too long.
+        """
         state = self._desk.state.step(key)
-        if state.approval is None:
+        if state.scope is not None:
+            self._out_of_time(key, state)
+        elif state.approval is None:
             self._desk.record(ev.StepSucceeded(key, 1))
         elif state.approval.default is not None:
             output = Inline(state.approval.default)

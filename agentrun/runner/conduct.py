@@ -5,12 +5,12 @@ once, and recorded as data. They refuse to do anything before the loop has made 
 record, and ask for launches.
 """
 
-import hashlib
+import os
 
 import msgspec
 
 from agentrun.core import address
-from agentrun.core.model import Step, Workflow
+from agentrun.core.model import Json, Step, Workflow
 from agentrun.core.state import StepState
 from agentrun.runner.begin import Beginning
 from agentrun.runner.conclude import Concluding
@@ -18,10 +18,11 @@ from agentrun.runner.debug import Debugging
 from agentrun.runner.desk import Collaborators, Desk
 from agentrun.runner.finish import Finishing
 from agentrun.runner.loop import Loop
-from agentrun.runner.names import attempt_names
+from agentrun.runner.names import attempt_names, idempotency_key_of
 from agentrun.runner.order import Order
 from agentrun.runner.recover import Recovering
 from agentrun.runner.result import Failed, Result
+from agentrun.workflow.expressions import render, text_of
 
 
 class Rules:
@@ -42,7 +43,8 @@ class Rules:
     async def order(self, key: str) -> Result:
         """Perform the attempt that the state says is running."""
         step, state = self._desk.look_up(key)
-        idempotency_key = idempotency_key_of(self._desk.state.task_id, key, state)
+        idempotency_key = idempotency_key_of(self._desk.state, key)
+        env, cwd = self._around(key)
         order = Order(
             key=key,
             number=state.attempts,
@@ -56,6 +58,9 @@ class Rules:
             idempotency_key=idempotency_key,
             messages=self._desk.outputs.get(state.messages),
             session=self._session(key, step, state),
+            env=env,
+            cwd=cwd,
+            outputs=self._outputs(key, state),
         )
         return await self._desk.with_.attempts.perform(order)
 
@@ -66,6 +71,26 @@ class Rules:
             admitted.release(failure, self._desk.with_.clock.now())
         self._finishing.finished(key, attempt, result)
 
+    def _outputs(self, key: str, state: StepState) -> Json:
+        """Return what a sub-workflow has brought, to be judged."""
+        if state.scope is None:
+            return None
+        sub = self._desk.schedule.workflow_of(key).subworkflows[state.scope.path]
+        return self._desk.result_of(sub, address.inside(key, "_"))
+
+    def _around(self, key: str) -> tuple[dict[str, str], str]:
+        """Return the environment and the folder that the sub-workflows around a step give it."""
+        env: dict[str, str] = {}
+        cwd = ""
+        for holder in reversed(list(address.ancestors(key))):
+            step, state = self._desk.look_up(holder)
+            if state.scope is None or not (step.env or step.cwd):
+                continue
+            names = self._desk.names(holder)
+            env |= {name: text_of(render(value, names)) for name, value in step.env.items()}
+            cwd = os.path.join(cwd, text_of(render(step.cwd, names)) if step.cwd else "")
+        return env, cwd
+
     def _session(self, key: str, step: Step, state: StepState) -> str | None:
         """Return the session to continue: the step's own, or that of the step it names."""
         wanted = step.spec.get("session", "continue")
@@ -73,11 +98,3 @@ class Rules:
             return state.session
         other = address.inside(address.parent_scope(key), str(wanted))
         return self._desk.state.step(other).session
-
-
-def idempotency_key_of(task_id: str, key: str, state: StepState) -> str:
-    """Return the key that is the same on every attempt of a step, item and round, and new after a
-    reset or a fork.
-    """
-    text = f"{task_id}\n{key}\n{state.generation}\n{state.round}"
-    return hashlib.sha256(text.encode()).hexdigest()[:32]

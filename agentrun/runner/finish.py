@@ -1,11 +1,14 @@
 """The rules of an attempt's end: what is recorded, and what `until` makes of it."""
 
+import msgspec
+
 from agentrun.core import events as ev
 from agentrun.core.failure import Category, Kind
 from agentrun.core.model import Step
 from agentrun.core.state import StepState
 from agentrun.runner.debug import Debugging
 from agentrun.runner.desk import Desk, names_in
+from agentrun.runner.names import attempt_names, idempotency_key_of
 from agentrun.runner.result import Done, Failed, Result, found
 from agentrun.workflow.expressions import ExpressionError, truthy
 
@@ -20,9 +23,10 @@ class Finishing:
 
     def finished(self, key: str, attempt: int, result: Result) -> None:
         """Record how an attempt ended, and what `until` makes of it."""
-        step, state = self._desk.look_up(key)
+        state = self._desk.state.step(key)
         if state.status != "running" or state.attempts != attempt:
             return
+        step = self._desk.schedule.step(key)
         failure = result.failure if isinstance(result, Failed) else None
         if failure is None or failure.category is not Category.TRANSIENT:
             self._debugging.judge(key, worked=failure is None)
@@ -63,7 +67,14 @@ class Finishing:
             exit_code is None or "exit_code" not in names_in(step.until)
         ):
             return False
-        scope = {**self._desk.names(key), "output": result.output, "exit_code": exit_code}
+        used = result.usage
+        scope = {
+            **self._desk.names(key),
+            **attempt_names(key, state, state.attempts, idempotency_key_of(self._desk.state, key)),
+            "output": result.output,
+            "exit_code": exit_code,
+            "usage": None if used is None else msgspec.to_builtins(used),
+        }
         try:
             holds = truthy(step.until, scope)
         except ExpressionError as error:

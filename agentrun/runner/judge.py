@@ -54,8 +54,10 @@ class Judge:
                     output=outcome.output,
                 )
             output, repairs = mended
+        used = None if outcome.usage is None else msgspec.to_builtins(outcome.usage)
+        scope = {**names, "output": output, "exit_code": outcome.exit_code, "usage": used}
         for check in step.checks:
-            broken = await self._check(check, ctx, {**names, "output": output}, outcome)
+            broken = await self._check(check, ctx, scope)
             if broken is not None:
                 return Failed(broken, usage=outcome.usage, session=outcome.session, output=output)
         return Done(
@@ -110,15 +112,14 @@ class Judge:
         return Failed(self.failure(outcome, ctx.log.tail(MAX_TAIL_BYTES)))
 
     async def _check(
-        self, check: str, ctx: StepContext, names: Mapping[str, Any], outcome: Success
+        self, check: str, ctx: StepContext, names: Mapping[str, Any]
     ) -> Failure | None:
         """Ask one check: wholly `${{ }}` it is an expression, any other is a command."""
         from agentrun.workflow.expressions import evaluate
         from agentrun.workflow.template import single
 
         if single(check) is not None:
-            scope = {**names, "exit_code": outcome.exit_code}
-            if evaluate(check, scope):
+            if evaluate(check, names):
                 return None
             return self._broken_check(check, f"it is false for {_short(names['output'])}")
         from agentrun.workflow.shell import render_shell

@@ -23,7 +23,7 @@ from typing import Any, Protocol, assert_never
 
 from msgspec import Struct
 
-from agentrun.core import events as ev
+from agentrun.core import address, events as ev
 from agentrun.core.model import Json, Workflow
 from agentrun.core.outcome import Note, ProcessStarted, SessionKnown, TurnDone
 from agentrun.core.schedule import (
@@ -149,8 +149,16 @@ class Loop:
             task.cancel()
 
     def busy(self, key: str) -> bool:
-        """Return whether this process works on the step right now."""
-        return key in self._work
+        """Return whether this process works on the step right now, or is about to."""
+        return key in self._work or key in self._launches
+
+    def busy_keys(self, key: str) -> list[str]:
+        """Return the step and those below it that this process works on right now."""
+        return [each for each in self._work if each == key or address.under(each, key)]
+
+    def busy_below(self, key: str) -> bool:
+        """Return whether this process works on something below the step right now."""
+        return any(address.under(each, key) for each in self._work)
 
     def start_work(self, key: str, work: Awaitable[None]) -> None:
         """Do something beside the loop that concerns a step; a stop cancels it."""
@@ -277,7 +285,7 @@ class Loop:
                 raise
             self._cancelled.discard(key)
             number = self.state.step(key).attempts
-            self.deliver(lambda: self.record(ev.StepInterrupted(key, number, "halted")))
+            self.deliver(lambda: self._cut_off(key, number))
         except BaseException as error:  # noqa: BLE001 - raised again in the loop's own task
             self._errors.append(error)
             self._wake()
@@ -287,6 +295,12 @@ class Loop:
     def release(self, key: str) -> None:
         """Say from within work on a step that it is over, so that the step may go on."""
         self._forget(key)
+
+    def _cut_off(self, key: str, attempt: int) -> None:
+        """Record the end of an attempt that was cancelled, unless what held it has ended too."""
+        step = self.state.step(key)
+        if step.status == "running" and step.attempts == attempt:
+            self.record(ev.StepInterrupted(key, attempt, "halted"))
 
     def _forget(self, key: str) -> None:
         if self._work.get(key) is asyncio.current_task():

@@ -4,6 +4,7 @@ Owns what `inputs`, `steps.<id>.output`, `item`, `env`, `task`, `attempt`, `last
 moment of a task. Nothing is copied: an output is read from its blob when an expression asks for it.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -168,6 +169,19 @@ def attempt_names(key: str, step: StepState, number: int, idempotency_key: str) 
         "attempt": {"number": number, "key": idempotency_key, "step": key, "round": step.round},
         "last_error": failure,
     }
+
+
+def idempotency_key_of(task: TaskState, key: str) -> str:
+    """Return the key that is the same on every attempt of a step, item and round, and new after a
+    reset or a fork. A reset or a round of what holds the step counts too.
+    """
+    state = task.step(key)
+    text = f"{task.task_id}\n{key}\n{state.generation}\n{state.round}"
+    for holder in address.ancestors(key):
+        around = task.step(holder)
+        if around.generation or around.round > 1:
+            text += f"\n{holder}\n{around.generation}\n{around.round}"
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def _scope_of(state: TaskState, scope: str) -> Value | None:

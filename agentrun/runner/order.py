@@ -11,7 +11,11 @@ from agentrun.runner.result import Result
 
 
 class Order(Struct, frozen=True):
-    """One attempt to perform. `names` are those of expressions; `step` is as in the workflow."""
+    """One attempt to perform. `names` are those of expressions; `step` is as in the workflow.
+
+    `env` and `cwd` come from the sub-workflows around the step. `outputs` are those of a
+    sub-workflow whose steps are done: the attempt only judges them.
+    """
 
     key: str
     number: int
@@ -22,6 +26,9 @@ class Order(Struct, frozen=True):
     idempotency_key: str
     messages: Json = None
     session: str | None = None
+    env: Mapping[str, str] = {}
+    cwd: str = ""
+    outputs: Json = None
 
 
 class Performer(Protocol):

@@ -2,7 +2,11 @@
 
 from typing import assert_never
 
+from msgspec import structs
+
 from agentrun.core import address, decision as dec, events as ev
+from agentrun.core.model import RetryPolicy
+from agentrun.core.retry import covers
 from agentrun.core.state import StepState
 from agentrun.recovery.policy import decide
 from agentrun.runner.debug import Debugging
@@ -24,6 +28,13 @@ class Recovering:
         now = self._desk.with_.clock.now()
         verdict = decide(
             step,
+        if state.attempts == 0 and not step.fallback:  # it never began: nothing to do again
+            reason = state.failure.message if state.failure else ""
+            self._desk.record(ev.StepGaveUp(key, step.continue_on_error, reason))
+            return
+        if way(step, state.alternative).kind == "workflow" and step.retry is None:
+            # Its steps have had their attempts: another round of all of them is said, not guessed.
+            step = structs.replace(step, retry=RetryPolicy(max_attempts=1))
             state,
             self._desk.state,
             now,
@@ -53,6 +64,8 @@ class Recovering:
                 self._desk.record(ev.StepGaveUp(key, verdict.continued, verdict.reason))
             case dec.Park():
                 self._desk.record(ev.StepParked(key, verdict.reason, verdict.until))
+            case dec.Park() if self._held_by_one_that_goes_on(key, state):
+                self._desk.record(ev.StepGaveUp(key, continued=False, reason=verdict.reason))
             case dec.Ask():
                 self._desk.record(ev.PersonAsked(key, verdict.question, verdict.reason))
             case dec.Debug():

@@ -38,6 +38,8 @@ KIND = StepKind(
     either=frozenset({"timeout"}),
     refuses=frozenset(
         {
+            "until",
+            "max_rounds",
             "idle_timeout",
             "retry",
             "on_error",
@@ -50,6 +52,7 @@ KIND = StepKind(
             "with",
             "component",
             "idempotent",
+            "remedies",
         }
     ),
 )

@@ -49,6 +49,7 @@ KIND = StepKind(
             "with",
             "component",
             "idempotent",
+            "remedies",
         }
     ),
 )

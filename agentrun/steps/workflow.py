@@ -1,7 +1,7 @@
 """The step kind `workflow`: another workflow file as one step, its steps checkpointed too.
 
 Owns what may be written under `workflow`. Refuses to run it: the runner performs the steps of the
-sub-workflow in the same task, under `step/`.
+sub-workflow in the same task, under `step/`. `env` and `cwd` hold for all of its steps.
 """
 
 from dataclasses import dataclass
@@ -19,8 +19,11 @@ class WorkflowSpec:
     path: Annotated[str, "the other workflow file, found from the folder of this one"]
 
 
-async def _execute(_ctx: StepContext) -> Success | Evidence:
-    raise RuntimeError("the runner performs sub-workflows by itself; they are never executed")
+async def _execute(ctx: StepContext) -> Success | Evidence:
+    """Hand on the outputs of the steps, which the runner has performed, so that `output` and
+    `checks` judge them like any other answer.
+    """
+    return Success(ctx.with_)
 
 
 KIND = StepKind(
@@ -28,5 +31,5 @@ KIND = StepKind(
     spec=WorkflowSpec,
     execute=_execute,
     scalar="path",
-    refuses=frozenset({"idle_timeout", "stdin", "component", "idempotent"}),
+    refuses=frozenset({"idle_timeout", "stdin", "component", "idempotent", "remedies"}),
 )

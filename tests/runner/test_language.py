@@ -383,6 +383,23 @@ def test_a_megabyte_goes_in_by_stdin_and_is_refused_as_an_argument(desk: Desk) -
     assert "stdin" in failure.message + failure.hint
 
 
+def test_a_declared_remedy_is_run_once_before_the_next_attempt(
+    desk: Desk, count: Callable[[str], int]
+) -> None:
+    done = desk.run("""
+        steps:
+          - id: a
+            run: |
+              echo x >> tries
+              test "$(wc -l < tries)" -ge 3 || { echo "sh: 1: frobnicate: not found" >&2; exit 127; }
+            retry: {max_attempts: 4, delay: 10ms}
+            remedies:
+              - {match: {kind: missing_dependency}, run: echo cured >> cures}
+    """)
+    assert done.exit_code == 0
+    assert (count("tries"), count("cures")) == (3, 1)
+
+
 def test_a_security_failure_halts_the_whole_task(desk: Desk) -> None:
     done = desk.run("""
         steps:
