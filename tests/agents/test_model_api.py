@@ -1,8 +1,10 @@
 """Agents with a model API: pydantic-ai against a scripted server that speaks OpenAI's protocol."""
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -267,3 +269,17 @@ def test_without_the_extra(world: World, monkeypatch: pytest.MonkeyPatch) -> Non
     assert isinstance(outcome, Evidence)
     assert classify(outcome).kind is Kind.MISSING_DEPENDENCY
     assert "pip install 'agentrun-cli[llm]'" in outcome.text
+
+
+def test_an_mcp_server_is_started_used_and_ended(
+    world: World, model: Model, ask: Ask, tmp_path: Path
+) -> None:
+    pytest.importorskip("fastmcp", reason="the package for MCP is not installed")
+    server = Path(__file__).with_name("mcp_server.py")
+    told = {"command": sys.executable, "args": [str(server)], "env": {"SHELF": "full"}}
+    model.says([("look_up", {"key": "it"})], "seen")
+    assert ask({"mcp": {"shelf": told}}) == Success("seen")
+    results = [m["content"] for m in model.seen[1]["messages"] if m["role"] == "tool"]
+    assert "it is full" in results[0]
+    listed = subprocess.run(["ps", "-ax", "-o", "args"], capture_output=True, text=True, check=True)
+    assert str(server) not in listed.stdout
