@@ -25,9 +25,9 @@ class SteadyClock:
         self._began = monotonic()
 
     def now(self) -> float:
-        """Return epoch seconds."""
+        """Return epoch seconds, in whole microseconds: as exact as the journal keeps them."""
         steady = self._began_at + (self._monotonic() - self._began)
-        return max(self._wall(), steady)
+        return round(max(self._wall(), steady), 6)
 
     def monotonic(self) -> float:
         """Return seconds from an arbitrary start, for durations."""
