@@ -319,13 +319,16 @@ class Schedule:
 
     def _needs_met(self, scope: _Scope, step_id: str) -> None:
         key = address.inside(scope.key, step_id)
-        if self._state.step(key).settled:
+        state = self._state.step(key)
+        if state.settled:
             return
         by = scope.blocked_by.get(step_id)
         if by is not None and not asks_for_failures(scope.steps[step_id]):
             self._prompt.append(Block(key, address.inside(scope.key, by)))
-        else:
+        elif state.status == "pending" and state.answer is None:
             self._ready.append(key)
+        else:
+            self._take_up_begun(key, state)
 
     def _release(self, key: str) -> None:
         """Give the place of a parked item in its `for_each` to the next one."""
@@ -370,13 +373,21 @@ class Schedule:
             self._prompt.append(Close(key))
 
     def _take_up(self, scope: _Scope, step_id: str, state: StepState) -> None:
-        key = address.inside(scope.key, step_id)
+        """Go on with a step, unless something that it needs is open (again: a step that ran
+        although another failed was granted new attempts together with that other).
+        """
+        if scope.open_needs[step_id] > 0:
+            return
+        if _has_begun(state):
+            self._take_up_begun(address.inside(scope.key, step_id), state)
+        else:
+            self._needs_met(scope, step_id)
+
+    def _take_up_begun(self, key: str, state: StepState) -> None:
         if state.items is not None:
             self._take_up_loop(key, state)
-        elif _has_begun(state):
+        else:
             self._go_on(key, state)
-        elif scope.open_needs[step_id] == 0:
-            self._needs_met(scope, step_id)
 
     def _go_on(self, key: str, state: StepState) -> None:
         """Take up a step, or an item, that has begun and is not over."""

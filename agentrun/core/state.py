@@ -210,8 +210,7 @@ def _apply_to_task(state: TaskState, event: ev.TaskEvent, time: float) -> None:
         case ev.TaskCancelled():
             state.status, state.ending = "cancelled", Ending(1, event.reason, "cancelled")
             for step in state.steps.values():
-                if step.status in {"running", "waiting", "interrupted"}:
-                    step.status, step.waiting = "cancelled", None
+                _cancel(step)
         case ev.TaskInterrupted():
             code = 130 if event.signal == "SIGINT" else 143
             state.status, state.ending = "interrupted", Ending(code, event.signal, "interrupted")
@@ -446,9 +445,25 @@ def _grant(state: TaskState, key: str) -> None:
     step = state.steps.get(key)
     if step is None or step.status in {"succeeded", "skipped"}:
         return
-    step.charged, step.set_started_at, step.interruptions = 0, None, 0
-    step.alternative = 0
+    step.charged, step.set_started_at = 0, None
+    if step.status == "cancelled" and step.waiting in {"wait", "approval", "person"}:
+        step.status = "waiting"
+        return
+    cut_off = step.status == "cancelled" and step.interruptions > 0
+    step.alternative, step.interruptions = 0, 0
     _reopen(step)
+    if cut_off:
+        step.status = "interrupted"
+
+
+def _cancel(step: StepState) -> None:
+    """Cancel a step that is not over. What it waits for, and that it was cut off, is kept: a
+    resume takes it up there (and asks a person where it must not be repeated by itself).
+    """
+    if step.status == "running" and step.items is None and step.scope is None:
+        step.charged, step.interruptions = max(0, step.charged - 1), step.interruptions + 1
+    if step.status in {"running", "waiting", "interrupted"}:
+        step.status = "cancelled"
 
 
 def _unblock(state: TaskState) -> None:

@@ -1,0 +1,66 @@
+"""What the simulation has found, each as small as it gets."""
+
+import pytest
+
+from agentrun.core import events as ev
+from agentrun.core.failure import CATEGORY_OF, Failure, Kind
+from agentrun.core.model import Step, Workflow
+from agentrun.core.schedule import Attempt, Begin, Schedule
+from agentrun.core.state import TaskState, replay
+from agentrun.core.value import Inline
+
+HOLDER = ev.Holder(1, 1, 1, "host", "boot")
+BROKEN = Failure(CATEGORY_OF[Kind.UNKNOWN], Kind.UNKNOWN, "broken")
+
+
+def after(*events: ev.Event) -> TaskState:
+    """Return the state after these events, a second apart."""
+    started = ev.TaskStarted("demo", "0" * 64, "/w/demo.yaml", "/w", Inline({}), HOLDER, 4, "0", 2)
+    records = [ev.Recorded(i, float(i), e) for i, e in enumerate((started, *events), 1)]
+    return replay("t", records)
+
+
+CANCELLED = (ev.TaskCancelled("enough"), ev.TaskResumed(HOLDER, 4))
+
+
+def test_a_wait_goes_on_after_a_cancellation_where_it_was() -> None:
+    state = after(ev.WaitStarted("a", 99.0), *CANCELLED, ev.AttemptsGranted(("a",)))
+    step = state.step("a")
+    assert (step.status, step.waiting, step.until) == ("waiting", "wait", 99.0)
+
+
+@pytest.mark.parametrize("interrupted", [True, False])
+def test_what_was_cut_off_by_a_cancellation_is_still_cut_off_after_it(*, interrupted: bool) -> None:
+    """A step with `idempotent: false` is asked about then, instead of being repeated."""
+    cut = [ev.StepInterrupted("a", 1, "cancelled")] if interrupted else []
+    state = after(ev.StepStarted("a", 1), *cut, *CANCELLED, ev.AttemptsGranted(("a",)))
+    assert (state.step("a").status, state.step("a").charged) == ("interrupted", 0)
+
+
+def test_a_question_is_asked_again_after_a_cancellation() -> None:
+    cut = (ev.StepInterrupted("a", 1, "died"), ev.PersonAsked("a", "has it?", "interrupted"))
+    state = after(ev.StepStarted("a", 1), *cut, *CANCELLED, ev.AttemptsGranted(("a",)))
+    assert (state.step("a").status, state.step("a").waiting) == ("waiting", "person")
+
+
+def test_a_person_may_still_say_that_it_runs_again() -> None:
+    granted = ev.AttemptsGranted(("a",))
+    state = after(ev.StepStarted("a", 1), *CANCELLED, granted, granted)
+    assert state.step("a").status == "pending"
+
+
+def test_a_step_that_ran_in_spite_of_a_failure_waits_when_both_are_tried_again() -> None:
+    """Both failed; a resume grants both new attempts, but the second still needs the first."""
+    first = Step("a", "python", {})
+    second = Step("b", "python", {}, needs=("a",), if_="always()")
+    failures = [
+        event
+        for key in "ab"
+        for event in (ev.StepStarted(key, 1), ev.StepFailed(key, 1, BROKEN), ev.StepGaveUp(key))
+    ]
+    state = after(*failures, ev.TaskResumed(HOLDER, 4), ev.AttemptsGranted(("a", "b")))
+    schedule = Schedule(Workflow("demo", (first, second)), state)
+    assert schedule.actions(20.0) == [Attempt("a")]
+    state.step("a").status = "succeeded"
+    schedule.follow(ev.StepSucceeded("a", 2))
+    assert schedule.actions(20.0) == [Begin("b")]
