@@ -43,7 +43,8 @@ class StepState(Struct, omit_defaults=True):
     `attempts` counts all attempts ever; `charged` those of the current set that count against
     `max_attempts`. `undecided` is True between a failed attempt and what follows from it.
     `gave_up` is True when the step has ended failed. `generation` counts how often the step was
-    reset. `busy_s` is the sum of the attempts' durations. `items` and `count` belong to a
+    reset. `adjusted` counts the adjustments that the last attempt began with, `adjusted_before` those
+    of the attempt before it: what is between is new. `busy_s` is the sum of the attempts' durations. `items` and `count` belong to a
     `for_each`, `scope` to a sub-workflow. `interruptions` counts those in a row.
     """
 
@@ -70,6 +71,8 @@ class StepState(Struct, omit_defaults=True):
     session: str | None = None
     messages: Value | None = None
     adjustments: tuple[ev.Adjustment, ...] = ()
+    adjusted: int = 0
+    adjusted_before: int = 0
     waiting: Waiting | None = None
     until: float | None = None
     question: str = ""
@@ -245,11 +248,11 @@ def _apply_to_step(state: TaskState, step: StepState, event: ev.StepEvent, time:
             step.status, step.undecided = "failed", True
             step.failure, step.exit_code = event.failure, event.failure.exit_code
             step.failures, step.interruptions = step.failures + 1, 0
-        case ev.StepInterrupted():
-            step.status, step.waiting, step.process = "interrupted", None, None
-            step.charged = max(0, step.charged - 1)
             if step.scope is not None and event.failure.kind is Kind.TIMEOUT:
                 _cancel_below(state, event.step)
+        case ev.StepInterrupted():
+            step.status, step.waiting, step.process = "interrupted", None, None
+            step.charged, step.adjusted = max(0, step.charged - 1), step.adjusted_before
             step.interruptions += 1
         case ev.RoundFinished():
             _end_attempt(state, step, event.duration_s, event.usage, event.session, time)
@@ -257,10 +260,10 @@ def _apply_to_step(state: TaskState, step: StepState, event: ev.StepEvent, time:
             step.output, step.exit_code = event.output, event.exit_code
             step.charged, step.set_started_at, step.failure = 0, None, None
             step.messages, step.interruptions = None, 0
+            _close_scope(state, step, event.step)
         case ev.ProcessNoted():
             step.process = event
         case ev.SessionNoted():
-            _close_scope(state, step, event.step)
             step.session = event.session
         case ev.TurnNoted():
             step.messages = event.messages
@@ -301,10 +304,10 @@ def _apply_consequence(
             _wait(step, "retry", time)
             step.alternative, step.charged, step.set_started_at = event.alternative, 0, None
             step.adjustments, step.session, step.messages = (), None, None
+            _close_scope(state, step, event.step)
         case ev.StepGaveUp():
             step.status, step.undecided, step.waiting = "failed", False, None
             step.gave_up, step.continued, step.ended_at = True, event.continued, time
-            _close_scope(state, step, event.step)
             if event.continued and step.items is not None:
                 step.output = Items(step.count)
         case ev.StepParked():
@@ -318,11 +321,11 @@ def _apply_consequence(
         case ev.StepSkipped():
             step.status, step.undecided, step.gave_up = "skipped", False, False
             step.waiting, step.output, step.ended_at = None, None, time
+            if step.scope is not None or step.items is not None:
+                _cancel_below(state, event.step)
         case ev.StepBlocked():
             step.status, step.ended_at = "blocked", time
         case ev.StepExpanded():
-            if step.scope is not None or step.items is not None:
-                _cancel_below(state, event.step)
             step.status, step.items, step.count = "running", event.items, event.count
             step.started_at = step.started_at or time
         case ev.ScopeOpened():
@@ -362,16 +365,13 @@ def _start_attempt(step: StepState, event: ev.StepStarted, time: float) -> None:
     step.status, step.waiting, step.until, step.answer = "running", None, None, None
     step.attempts, step.charged = event.attempt, step.charged + 1
     step.round, step.alternative = event.round, event.alternative
+    step.adjusted_before, step.adjusted = step.adjusted, len(step.adjustments)
     step.undecided = step.gave_up = step.continued = False
     step.started_at = step.started_at or time
     step.attempt_started_at, step.ended_at = time, None
     step.set_started_at = step.set_started_at or time
 
 
-def _end_attempt(
-    state: TaskState,
-    step: StepState,
-    duration_s: float,
 def _open_scope(state: TaskState, step: StepState, event: ev.ScopeOpened, time: float) -> None:
     if event.fresh and step.scope is not None:
         _forget_below(state, event.step)
@@ -404,6 +404,10 @@ def _move_deadlines(state: TaskState, by_s: float) -> None:
             step.until += by_s
 
 
+def _end_attempt(
+    state: TaskState,
+    step: StepState,
+    duration_s: float,
     usage: Usage | None,
     session: str | None,
     time: float,

@@ -220,6 +220,20 @@ def text_value(value: Json) -> str:
     return text_of(value)
 
 
+def _rendered(env: Mapping[str, str], names: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        name: text_value(render(value, names)) if has_expression(value) else value
+        for name, value in env.items()
+    }
+
+
+def _new_remedies(change: Adjusted, order: Order) -> list[str]:
+    """Return the remedies that were declared for the last failure: each is run once."""
+    new = order.state.adjustments[order.state.adjusted_before :]
+    commands = {adjustment.change.get("run") for adjustment in new}
+    return [remedy for remedy in change.remedies if remedy in commands]
+
+
 def _isolated(step: Step) -> bool:
     """Return whether a `python` step runs in a process of its own, since it must be ended."""
     limits = (step.timeout_s, step.idle_timeout_s, step.cwd)

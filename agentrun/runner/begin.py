@@ -9,6 +9,7 @@ from agentrun.core.model import Json, Step
 from agentrun.core.schedule import RUNS_NO_ATTEMPT
 from agentrun.core.state import StepState
 from agentrun.recovery import budget
+from agentrun.recovery.adjust.apply import adjusted
 from agentrun.recovery.fallback import way
 from agentrun.recovery.gate import Admitted, NotYet
 from agentrun.runner import special
@@ -19,8 +20,8 @@ from agentrun.workflow.expressions import ExpressionError, render, truthy
 
 MAX_ITEMS = 1_000_000
 MAX_INTERRUPTIONS = 5
-
 LOOK_AGAIN_S = 0.05
+
 
 class Beginning:
     """Begins steps, items and attempts. `admitted` holds the places taken at the gate."""
@@ -121,7 +122,22 @@ class Beginning:
         inputs = special.subworkflow_inputs(workflow, given)
         if isinstance(inputs, Failure):
             return inputs
-        return ev.ScopeOpened(key, path, self._desk.with_.put(inputs), fresh=not again)
+        timeout_s = adjusted(step, state.adjustments).step.timeout_s
+        until = None if timeout_s is None else self._desk.with_.clock.now() + timeout_s
+        fresh = state.scope is None
+        return ev.ScopeOpened(key, path, self._desk.with_.put(inputs), fresh=fresh, until=until)
+
+    def _grant_below(self, key: str) -> None:
+        """Let the steps of a sub-workflow that failed be tried again with it."""
+        steps = self._desk.state.steps
+        inside = {k: s for k, s in steps.items() if address.under(k, key)}
+        bad = tuple(
+            k
+            for k, s in inside.items()
+            if s.status == "cancelled" or (s.gave_up and not s.continued)
+        )
+        if bad or any(s.status == "blocked" for s in inside.values()):
+            self._desk.record(ev.AttemptsGranted(bad))
 
     def _admit(self, key: str, step: Step, state: StepState) -> bool:
         component = component_of(way(step, state.alternative))
@@ -133,6 +149,12 @@ class Beginning:
             return False
         self.admitted[key] = answer
         return True
+
+    def release(self, key: str) -> None:
+        """Give back the place of an attempt that is cut off: that says nothing of its component."""
+        if admitted := self.admitted.pop(key, None):
+            cut_off = found(Kind.CANCELLED, "cut off", "cancelled")
+            admitted.release(cut_off, self._desk.with_.clock.now())
 
     def _hold_back(self, key: str, component: str, answer: NotYet) -> None:
         now = self._desk.with_.clock.now()
@@ -149,12 +171,6 @@ def component_of(step: Step) -> str | None:
     """Return what the step depends on: `component:`, else what its kind derives from its spec."""
     return step.component or registry.get(step.kind).component(step.spec)
 
-
-    def release(self, key: str) -> None:
-        """Give back the place of an attempt that is cut off: that says nothing of its component."""
-        if admitted := self.admitted.pop(key, None):
-            cut_off = found(Kind.CANCELLED, "cut off", "cancelled")
-            admitted.release(cut_off, self._desk.with_.clock.now())
 
 def _question(key: str, step: Step, state: StepState) -> str | None:
     """Return what to ask a person before an interrupted step runs again, if anything."""

@@ -7,6 +7,7 @@ from agentrun.core.failure import Kind
 from agentrun.core.model import OutputSpec, Step
 from agentrun.core.state import StepState
 from agentrun.core.value import Inline, Items
+from agentrun.recovery.adjust.apply import adjusted
 from agentrun.runner.begin import Beginning
 from agentrun.runner.desk import Desk
 from agentrun.runner.ending import ending_of
@@ -60,12 +61,21 @@ class Concluding:
         except ExpressionError as error:
             self._desk.fail(key, found(Kind.INVALID_CONFIG, str(error), "outputs", error.hint))
             return
-        number = max(state.attempts, 1)
-        if step.until is not None:
-            self._desk.record(ev.StepStarted(key, state.attempts + 1, state.round))
-            if self._finishing.next_round(key, step, self._desk.state.step(key), Done(outputs)):
-                return
-        self._desk.record(ev.StepSucceeded(key, number, self._desk.with_.put(outputs)))
+        if step.checks or step.output != OutputSpec():
+            if not self._desk.loop.busy(key):
+                self._desk.loop.launch(key)  # the attempt judges the outputs (steps/workflow.py)
+            return
+        self._finishing.finished(key, state.attempts, Done(outputs))
+
+    def _out_of_time(self, key: str, state: StepState) -> None:
+        """End a sub-workflow, and all that runs in it. Another attempt waits until that is over."""
+        for busy in self._desk.loop.busy_keys(key):
+            self._beginning.release(busy)
+            self._desk.loop.cancel(busy)
+        limit_s = adjusted(self._desk.schedule.step(key), state.adjustments).step.timeout_s or 0.0
+        text = f"timed out: the sub-workflow took longer than its limit of {limit_s:g} s"
+        hint = "raise `timeout:`, or find out which of its steps takes so long"
+        self._desk.fail(key, found(Kind.TIMEOUT, text, "step.timeout", hint))
 
     def expire(self, key: str) -> None:
         """End a `wait` that is over, an approval that nobody answered, a sub-workflow that takes

@@ -8,6 +8,8 @@ from agentrun.core import address, decision as dec, events as ev
 from agentrun.core.model import RetryPolicy
 from agentrun.core.retry import covers
 from agentrun.core.state import StepState
+from agentrun.recovery.budget import time_left_s
+from agentrun.recovery.fallback import way
 from agentrun.recovery.policy import decide
 from agentrun.runner.debug import Debugging
 from agentrun.runner.desk import Desk
@@ -26,8 +28,6 @@ class Recovering:
             self._desk.record(ev.StepGaveUp(key, step.continue_on_error, "its items had their own"))
             return
         now = self._desk.with_.clock.now()
-        verdict = decide(
-            step,
         if state.attempts == 0 and not step.fallback:  # it never began: nothing to do again
             reason = state.failure.message if state.failure else ""
             self._desk.record(ev.StepGaveUp(key, step.continue_on_error, reason))
@@ -35,11 +35,13 @@ class Recovering:
         if way(step, state.alternative).kind == "workflow" and step.retry is None:
             # Its steps have had their attempts: another round of all of them is said, not guessed.
             step = structs.replace(step, retry=RetryPolicy(max_attempts=1))
+        verdict = decide(
+            step,
             state,
             self._desk.state,
             now,
             self._desk.with_.draw(),
-            max_wait_s=self._desk.with_.max_wait_s,
+            max_wait_s=self._longest_wait_s(now),
             debugger=self._desk.workflow.debugger is not None,
         )
         self._follow(key, state, verdict)
@@ -62,10 +64,10 @@ class Recovering:
                 self._desk.record(ev.FallbackTaken(key, verdict.alternative, verdict.reason))
             case dec.GiveUp():
                 self._desk.record(ev.StepGaveUp(key, verdict.continued, verdict.reason))
-            case dec.Park():
-                self._desk.record(ev.StepParked(key, verdict.reason, verdict.until))
             case dec.Park() if self._held_by_one_that_goes_on(key, state):
                 self._desk.record(ev.StepGaveUp(key, continued=False, reason=verdict.reason))
+            case dec.Park():
+                self._desk.record(ev.StepParked(key, verdict.reason, verdict.until))
             case dec.Ask():
                 self._desk.record(ev.PersonAsked(key, verdict.question, verdict.reason))
             case dec.Debug():
@@ -75,6 +77,27 @@ class Recovering:
                 self._halt(verdict.reason, "security", key)
             case _:
                 assert_never(verdict)
+
+    def _held_by_one_that_goes_on(self, key: str, state: StepState) -> bool:
+        """Return whether a sub-workflow around the step has an answer to its failure, so that it
+        fails instead of having the whole task wait.
+        """
+        for holder in address.ancestors(key):
+            step, around = self._desk.look_up(holder)
+            if around.scope is None:
+                continue
+            again = step.retry is not None and around.charged < step.retry.max_attempts
+            covered = state.failure is not None and step.retry and covers(step.retry, state.failure)
+            another_way = around.alternative < len(step.fallback)
+            if step.continue_on_error or another_way or (again and covered):
+                return True
+        return False
+
+    def _longest_wait_s(self, now: float) -> float:
+        """Return the longest wait worth holding a process for: no longer than the budget lasts."""
+        left = time_left_s(self._desk.workflow.budget, self._desk.state, now)
+        longest = self._desk.with_.max_wait_s
+        return longest if left is None else min(longest, left)
 
     def _halt(self, reason: str, kind: str, key: str) -> None:
         """Let nothing new start; for `security` end at once what runs."""
