@@ -31,6 +31,20 @@ def broken() -> str:
     raise KeyError("no such shelf")
 """
 
+MCP_SERVER = """
+import os
+from mcp.server import MCPServer
+
+server = MCPServer("shelf")
+
+@server.tool()
+def look_up(key: str) -> str:
+    "Look something up."
+    return f"{key} is {os.environ['SHELF']}"
+
+server.run("stdio")
+"""
+
 
 class Model:
     """Answers each request with the next of its lines: a text, tool calls, or an HTTP status."""
@@ -275,7 +289,8 @@ def test_an_mcp_server_is_started_used_and_ended(
     world: World, model: Model, ask: Ask, tmp_path: Path
 ) -> None:
     pytest.importorskip("fastmcp", reason="the package for MCP is not installed")
-    server = Path(__file__).with_name("mcp_server.py")
+    server = tmp_path / "mcp_server.py"
+    server.write_text(MCP_SERVER)
     told = {"command": sys.executable, "args": [str(server)], "env": {"SHELF": "full"}}
     model.says([("look_up", {"key": "it"})], "seen")
     assert ask({"mcp": {"shelf": told}}) == Success("seen")

@@ -5,6 +5,7 @@ from a dead run is found by its marks.
 """
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from pydantic_ai.toolsets import AbstractToolset
@@ -35,13 +36,13 @@ def toolsets(spec: AgentSpec, ctx: StepContext) -> list[AbstractToolset[Any]]:
 
 def _toolset(name: str, server: McpServer, ctx: StepContext) -> AbstractToolset[Any]:
     try:
-        from fastmcp.client.transports import StdioTransport
+        transports = import_module("fastmcp.client.transports")  # by name: it has no types here
         from pydantic_ai.mcp import MCPToolset
     except ImportError as error:
         raise ImportError(f"`mcp:` needs one more package: {MCP_INSTALL} ({error})") from error
     if server.url is not None:
         return MCPToolset(server.url, id=name, headers=dict(server.headers) or None)
-    transport = StdioTransport(
+    transport = transports.StdioTransport(
         command=str(server.command),
         args=list(server.args),
         env={**ctx.env, **server.env},
