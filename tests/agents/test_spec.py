@@ -1,11 +1,13 @@
 """What may be written under `agent`."""
 
-from typing import Any
+import re
+from pathlib import Path
+from typing import Annotated, Any, get_origin, get_type_hints
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from agentrun.steps.agent import AgentSpec
+from agentrun.steps.agent import AgentSpec, GenericCli, McpServer, UsagePaths
 from agentrun.steps.agents.verdict import AgentConfigError
 from agentrun.steps.agents.written import spec_of
 
@@ -53,8 +55,10 @@ def test_taken(written: dict[str, Any]) -> None:
     assert spec_of(written) == CHECKED.validate_python(written)
 
 
-def test_every_field_is_explained() -> None:
-    properties = CHECKED.json_schema()["properties"]
-    assert properties
-    hints = AgentSpec.__annotations__
-    assert all("Annotated" in str(hint) for hint in hints.values())
+@pytest.mark.parametrize("part", [AgentSpec, GenericCli, McpServer, UsagePaths])
+def test_every_key_is_explained_and_on_the_page(part: type) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "agents.md").read_text("utf-8")
+    for name, hint in get_type_hints(part, include_extras=True).items():
+        if name != "__pydantic_config__":
+            assert get_origin(hint) is Annotated
+            assert re.search(rf"\b{name}\b", page)

@@ -98,11 +98,23 @@ def test_interrupted_work_is_never_undone(world: World, repo: Path, fake: Fake) 
 def test_a_worktree_that_was_half_made_is_made_again(world: World, repo: Path, fake: Fake) -> None:
     works(fake, "echo two >> a.txt")
     git(repo, "worktree", "add", "--detach", str(world.state / "worktree"))
+    (world.state / "worktree.json").write_text('{"base')
     (world.state / "worktree" / "rest").write_text("of a killed start")
     outcome = world.attempt(SPEC)
     assert isinstance(outcome, Success)
     assert "+two" in dict(outcome.extra)["patch"]
     assert "rest" not in dict(outcome.extra)["patch"]
+
+
+@pytest.mark.parametrize(("key", "round_", "kept"), [("k2", 2, True), ("k2", 1, False)])
+def test_a_round_finds_the_changes_a_reset_step_does_not(
+    world: World, repo: Path, fake: Fake, key: str, round_: int, kept: bool
+) -> None:
+    works(fake, "echo two >> a.txt", "true")
+    world.attempt(SPEC, idempotency_key="k1")
+    second = world.attempt(SPEC, idempotency_key=key, round=round_)
+    assert isinstance(second, Success)
+    assert ("+two" in dict(second.extra)["patch"]) is kept
 
 
 def test_many_at_once_do_not_collide(world: World, repo: Path, fake: Fake) -> None:

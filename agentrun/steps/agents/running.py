@@ -79,12 +79,15 @@ async def _watch(
 
 async def _end(process: "asyncio.Task[Exit]") -> None:
     """Leave no process behind: cancelling ends it, and cancelling again makes it hurry."""
+    cancelled: asyncio.CancelledError | None = None
     while not process.done():
         process.cancel()
         try:
             await asyncio.wait((process,))
-        except asyncio.CancelledError:
-            continue
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
 
 
 def environment(ctx: StepContext, changes: Mapping[str, str | None]) -> dict[str, str]:

@@ -21,12 +21,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+from msgspec import Struct
+
 from agentrun.core.model import Json
 from agentrun.steps.agent import AgentSpec
 from agentrun.steps.kind import StepContext
 
 FOLDER = "worktree"
-BASE_FILE = "worktree.base"
+BEGUN_FILE = "worktree.json"
 LOCK_FILE = "agentrun-worktree.lock"
 GIT_TIMEOUT_S = 300.0
 MAX_PATCH_BYTES = 32 * 1024 * 1024
@@ -67,17 +70,38 @@ async def enter(ctx: StepContext, spec: AgentSpec) -> Workspace:
 
 
 def _enter(ctx: StepContext, spec: AgentSpec) -> Workspace:
-    tree, base_file = ctx.state_dir / FOLDER, ctx.state_dir / BASE_FILE
-    below = (_repo_git(ctx, "rev-parse", "--show-prefix")).strip()
-    undone = False
-    if not _usable(tree, base_file):
-        _add(ctx, tree, base_file)
+    tree, path = ctx.state_dir / FOLDER, ctx.state_dir / BEGUN_FILE
+    below = _repo_git(ctx, "rev-parse", "--show-prefix").strip()
+    begun, undone = _begun(path), False
+    if begun is None or begun.is_over(ctx) or not _usable(tree):
+        begun = Begun(_add(ctx, tree))
     elif spec.on_retry == "reset" and ctx.last_failure is not None:
-        _reset(tree, base_file.read_text("utf-8").strip())
+        _reset(tree, begun.base)
         undone = True
+    begun = Begun(begun.base, ctx.idempotency_key, ctx.round)
+    path.write_bytes(msgspec.json.encode(begun))
     cwd = tree / below
     cwd.mkdir(parents=True, exist_ok=True)
-    return Workspace(cwd, tree, base_file.read_text("utf-8").strip(), undone)
+    return Workspace(cwd, tree, begun.base, undone)
+
+
+class Begun(Struct):
+    """What `worktree.json` holds: the commit the worktree began at, and for which round of work."""
+
+    base: str
+    key: str = ""
+    round: int = 1
+
+    def is_over(self, ctx: StepContext) -> bool:
+        """Return whether the step was reset since: its key is new, and it is no later round."""
+        return self.key != ctx.idempotency_key and ctx.round <= self.round
+
+
+def _begun(path: Path) -> Begun | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Begun)
+    except (OSError, msgspec.DecodeError):
+        return None
 
 
 def _repo_git(ctx: StepContext, *arguments: str) -> str:
@@ -89,8 +113,8 @@ def _repo_git(ctx: StepContext, *arguments: str) -> str:
         ) from error
 
 
-def _usable(tree: Path, base_file: Path) -> bool:
-    if not base_file.exists() or not (tree / ".git").exists():
+def _usable(tree: Path) -> bool:
+    if not (tree / ".git").exists():
         return False
     try:
         top = _git(tree, "rev-parse", "--show-toplevel")
@@ -99,14 +123,14 @@ def _usable(tree: Path, base_file: Path) -> bool:
     return Path(top.strip()).resolve() == tree.resolve()
 
 
-def _add(ctx: StepContext, tree: Path, base_file: Path) -> None:
-    """Make the worktree; what an interrupted making left is replaced."""
-    base = (_repo_git(ctx, "rev-parse", "--verify", "HEAD^{commit}")).strip()
+def _add(ctx: StepContext, tree: Path) -> str:
+    """Make the worktree and return its commit; what was there before is replaced."""
+    base = _repo_git(ctx, "rev-parse", "--verify", "HEAD^{commit}").strip()
     if tree.exists():
         shutil.rmtree(tree)
     with _alone(ctx.cwd):
         _git(ctx.cwd, "worktree", "add", "--force", "--force", "--detach", str(tree), base)
-    base_file.write_text(base + "\n", "utf-8")
+    return base
 
 
 def _reset(tree: Path, base: str) -> None:
