@@ -101,7 +101,7 @@ def plan_resume(request: ResumeRequest) -> list[edit.Row]:
     pinned, state = pinned_workflow(view), view.state
     why: dict[str, str] = {}
     if request.workflow is not None:
-        _, why = edit.rebound(pinned, load_cached(request.workflow), state)
+        why = dict(edit.rebound(pinned, load_cached(request.workflow), state).why)
     workflow, events = planned(
         state, pinned, request, lambda _text, _sources: ("", {}), view.values
     )

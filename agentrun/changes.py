@@ -42,9 +42,9 @@ def planned(
     ]
     workflow = pinned
     if request.workflow is not None:
-        workflow, rebinding = _rebind(state, pinned, request.workflow, bind)
+        workflow, rebinding = _rebind(state, pinned, request.workflow, bind, values)
         events += rebinding
-    if request.set_inputs:
+    if request.set_inputs or request.workflow is not None:
         events += _set_inputs(state, workflow, request.set_inputs, values)
     if request.from_step is not None:
         edit.definition(workflow, state, request.from_step)
@@ -71,18 +71,35 @@ def planned(
 
 
 def _rebind(
-    state: TaskState, pinned: Workflow, path: Path, bind: Bind
+    state: TaskState, pinned: Workflow, path: Path, bind: Bind, values: ValueStore
 ) -> tuple[Workflow, list[ev.Event]]:
     """Bind the task to another definition: what is the same is kept, the rest is forgotten."""
     text = read_bytes(path)
     workflow = load_cached(path, text)
-    stale, _ = edit.rebound(pinned, workflow, state)
+    rebinding = edit.rebound(pinned, workflow, state)
     digest, sources = bind(text, workflow.sources)
     changed = ev.WorkflowChanged(
         workflow.name, digest, str(path.resolve()), len(workflow.steps), sources
     )
-    reset = [ev.StepsReset(tuple(stale), f"--workflow {path}")] if stale else []
-    return workflow, [changed, *reset]
+    events: list[ev.Event] = [changed, *_kept_inputs(state, workflow, values)]
+    if rebinding.stale or rebinding.reopened:
+        reason = f"--workflow {path}"
+        events.append(ev.StepsReset(rebinding.stale, reason, rebinding.reopened))
+    return workflow, events
+
+
+def _kept_inputs(state: TaskState, workflow: Workflow, values: ValueStore) -> list[ev.Event]:
+    """Fit the inputs to another definition: what it no longer has goes, defaults of new ones come.
+
+    A new one without a default is asked for, unless `--set` gives it.
+    """
+    before = values.get(state.inputs) if state.inputs is not None else {}
+    kept = {name: value for name, value in before.items() if name in workflow.inputs}
+    defaults = {n: each.default for n, each in workflow.inputs.items() if not each.required}
+    fitted = {**defaults, **kept}
+    if fitted == before:
+        return []
+    return [ev.InputsChanged(values.put(fitted), tuple(sorted(fitted.keys() ^ before.keys())))]
 
 
 def _set_inputs(
@@ -90,10 +107,12 @@ def _set_inputs(
 ) -> list[ev.Event]:
     """Change inputs; exactly the steps that use them, and what is downstream, run again."""
     before = values.get(state.inputs) if state.inputs is not None else {}
+    kept = {name: value for name, value in before.items() if name in workflow.inputs}
     try:
-        inputs = checked_inputs(workflow.inputs, {**before, **typed(workflow.inputs, texts)})
+        inputs = checked_inputs(workflow.inputs, {**kept, **typed(workflow.inputs, texts)})
     except InputProblem as problem:
-        raise UsageError(f"--set: {problem}", _input_help(workflow)) from None
+        said = "--set" if texts else "inputs of the new definition (give them with --set)"
+        raise UsageError(f"{said}: {problem}", _input_help(workflow)) from None
     changed = tuple(name for name in texts if inputs[name] != before.get(name))
     if not changed:
         return []

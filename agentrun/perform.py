@@ -92,12 +92,15 @@ async def _perform(
         successes=lambda content_hash: history.successes(manager.shared, content_hash),
         clock=clock,
         draw=random.random,
+        redact=redactor.value,
         put=task.values.put,
         get=task.values.get,
         environ=environ,
     )
     rules = Rules(loop, workflow, with_)
     mailbox = Mailbox(task.folder)
+    mailbox.cancellation()  # what was meant for a process that is gone
+    mailbox.look(loop)
     for reporter in reporters:
         reporter.begin(workflow, state)
     with _signals(loop, mailbox):

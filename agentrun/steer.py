@@ -5,9 +5,11 @@ mailbox; any other is taken up, changed and let go.
 """
 
 import asyncio
+import contextlib
 import os
 import signal
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from agentrun.app import (
@@ -28,6 +30,10 @@ from agentrun.store.manager import CheckpointManager
 from agentrun.store.task import TaskStore
 from agentrun.store.view import TaskView
 
+PATIENCE_S = 15.0
+"""How long a live process is waited for to take what it was told."""
+LOOK_EVERY_S = 0.05
+
 
 def answer_task(root: Path, task: str, step: str | None, answer: str | None) -> tuple[str, bool]:
     """Answer a step that waits for a person. Returns the step, and whether a live process has
@@ -40,17 +46,39 @@ def answer_task(root: Path, task: str, step: str | None, answer: str | None) -> 
     chosen = answer or _first_option(view.state, key)
     by = os.environ.get("USER") or str(os.getuid())
     edit.answered(view.state, key, chosen, by)
+    asked = view.state.step(key).approval
+    digest = "" if asked is None else asked.digest
     if view.running:
-        Mailbox(view.folder).post(Letter(key, chosen, by))
-        return key, True
+        letter = Mailbox(view.folder).post(Letter(key, chosen, by, digest))
+        if _until(lambda: not letter.exists() or not _running(manager, task_id)):
+            return key, True  # it is busy; the letter is read when it looks
+        if not letter.exists():
+            return key, True
+        letter.unlink(missing_ok=True)
     with manager.open(task_id, {}) as opened:
         clock = SteadyClock(not_before=opened.state.updated_at)
-        _append(opened, edit.answered(opened.state, key, chosen, by), clock)
+        _append(opened, edit.answered(opened.state, key, chosen, by, digest), clock)
     return key, False
 
 
+def _until(over: Callable[[], bool]) -> bool:
+    """Wait until something is over; return whether it took too long."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not over():
+        if time.monotonic() > deadline:
+            return True
+        time.sleep(LOOK_EVERY_S)
+    return False
+
+
+def _running(manager: CheckpointManager, task_id: str) -> bool:
+    return manager.read(task_id).running
+
+
 def cancel_task(root: Path, task: str, reason: str = "") -> str:
-    """Cancel a task, also one that another process runs. Returns its id."""
+    """Cancel a task, also one that another process runs. Returns its id once it is cancelled, or
+    once the process that runs it takes long to end its steps.
+    """
     manager = CheckpointManager(root)
     task_id = manager.resolve(task)
     view = manager.read(task_id)
@@ -59,8 +87,12 @@ def cancel_task(root: Path, task: str, reason: str = "") -> str:
     if view.running:
         assert view.held is not None
         Mailbox(view.folder).post_cancellation(reason or "cancelled by a person")
-        os.kill(view.held.holder.pid, signal.SIGTERM)
-        return task_id
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(view.held.holder.pid, signal.SIGTERM)
+        too_long = _until(lambda: not _running(manager, task_id))
+        if too_long or manager.read(task_id).state.status in {"succeeded", "cancelled"}:
+            return task_id
+        Mailbox(view.folder).cancellation()  # it ended without having read it
     with manager.open(task_id, {}) as opened:
         clock = SteadyClock(not_before=opened.state.updated_at)
         asyncio.run(end_leftovers_of(opened.state))
@@ -89,6 +121,7 @@ def fork_task(
     clock = SteadyClock(not_before=view.records[seq - 1].time)
     forked_id = new_id(manager, pinned, clock)
     with copy_until(manager, view.task_id, seq, forked_id, secrets) as forked:
+        pinned = pinned_workflow(manager.read(forked_id))  # it may have been edited after `seq`
         request = ResumeRequest(
             forked_id, root, set_inputs=dict(set_inputs or {}), workflow=workflow
         )

@@ -3,10 +3,16 @@
 Free of Typer, so that direct.py can call it too. The parameters are those of run.py and resume.py.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agentrun.cli import pairs, settings
+
+if TYPE_CHECKING:
+    from agentrun.report.reporter import Reporter
+    from agentrun.requests import Finished
 
 
 def run(
@@ -43,10 +49,8 @@ def run(
 
         return show(request, now)
     from agentrun.app import run_task
-    from agentrun.cli.watch import watching
 
-    with watching(now, events) as watch:
-        return watch.conclude(run_task(request, watch.reporters))
+    return _watched(lambda reporters: run_task(request, reporters), now, events)
 
 
 def resume(
@@ -84,7 +88,24 @@ def resume(
 
         return show(request, now)
     from agentrun.app import resume_task
-    from agentrun.cli.watch import watching
 
-    with watching(now, events) as watch:
-        return watch.conclude(resume_task(request, watch.reporters))
+    return _watched(lambda reporters: resume_task(request, reporters), now, events)
+
+
+def _watched(
+    perform: "Callable[[Sequence[Reporter]], Finished]", now: settings.Settings, events: str | None
+) -> int:
+    """Run or resume, and go on for as long as the person at the terminal answers what it asks."""
+    from agentrun.app import resume_task
+    from agentrun.cli.ask import answers
+    from agentrun.cli.watch import watching
+    from agentrun.requests import ResumeRequest
+
+    while True:
+        with watching(now, events) as watch:
+            finished = perform(watch.reporters)
+            given = answers(finished, now) if events != "-" else {}
+            if not given:
+                return watch.conclude(finished)
+        request = ResumeRequest(finished.task_id, now.root, answers=given)
+        perform = partial(resume_task, request)

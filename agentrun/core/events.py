@@ -84,10 +84,13 @@ class WorkflowChanged(
 
 
 class StepsReset(Struct, frozen=True, tag_field="type", tag="steps_reset", omit_defaults=True):
-    """These steps forget what they did and run again, with new idempotency keys."""
+    """These steps forget what they did and run again, with new idempotency keys. `reopened` are
+    sub-workflows that keep what their steps did and are concluded again.
+    """
 
     steps: tuple[str, ...]
     reason: str
+    reopened: tuple[str, ...] = ()
 
 
 class AttemptsGranted(

@@ -6,7 +6,7 @@ It is plain data, so that a snapshot of it stands for the events before it:
 `replay(a + b) == fold(replay(a), b)`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal, assert_never
 
 from msgspec import Struct, field
@@ -45,7 +45,8 @@ class StepState(Struct, omit_defaults=True):
     `gave_up` is True when the step has ended failed. `generation` counts how often the step was
     reset. `adjusted` counts the adjustments that the last attempt began with, `adjusted_before` those
     of the attempt before it: what is between is new. `busy_s` is the sum of the attempts' durations. `items` and `count` belong to a
-    `for_each`, `scope` to a sub-workflow. `interruptions` counts those in a row.
+    `for_each`, `scope` to a sub-workflow. `interruptions` counts those in a row. `fix` is the one
+    to be verified, `fix_begun` True once an attempt with it has begun, `fixes` all that were tried.
     """
 
     status: StepStatus = "pending"
@@ -84,6 +85,7 @@ class StepState(Struct, omit_defaults=True):
     count: int = 0
     scope: ev.ScopeOpened | None = None
     fix: ev.FixApplied | None = None
+    fix_begun: bool = False
     fixes: tuple[str, ...] = ()
     diagnosis: ev.Diagnosed | None = None
 
@@ -196,6 +198,10 @@ def _apply_to_task(state: TaskState, event: ev.TaskEvent, time: float) -> None:
             _unblock(state)
             for key in event.steps:
                 _reset(state, key)
+            for key in event.reopened:
+                for holder in (key, *ancestors(key)):
+                    if holder in state.steps:
+                        _reopen(state.steps[holder])
         case ev.AttemptsGranted():
             _unblock(state)
             for key in event.steps:
@@ -304,6 +310,8 @@ def _apply_consequence(
             _wait(step, "retry", time)
             step.alternative, step.charged, step.set_started_at = event.alternative, 0, None
             step.adjustments, step.session, step.messages = (), None, None
+            step.adjusted = step.adjusted_before = 0
+            step.fix = None if step.fix_begun else step.fix
             _close_scope(state, step, event.step)
         case ev.StepGaveUp():
             step.status, step.undecided, step.waiting = "failed", False, None
@@ -321,6 +329,7 @@ def _apply_consequence(
         case ev.StepSkipped():
             step.status, step.undecided, step.gave_up = "skipped", False, False
             step.waiting, step.output, step.ended_at = None, None, time
+            step.fix = None
             if step.scope is not None or step.items is not None:
                 _cancel_below(state, event.step)
         case ev.StepBlocked():
@@ -343,14 +352,13 @@ def _apply_consequence(
         case ev.IncidentOpened():
             step.undecided = True
         case ev.FixApplied():
-            step.fix = event
+            step.fix, step.fix_begun = event, False
             step.fixes = (*step.fixes, f"{event.fingerprint}:{event.fix.get('id')}")
             step.adjustments += event.adjustments
             _use(state, step, event.usage)
         case ev.FixJudged():
             if step.fix and not event.worked:
-                kept = len(step.adjustments) - len(step.fix.adjustments)
-                step.adjustments = step.adjustments[:kept]
+                _take_back(step, step.fix.adjustments)
             step.fix = None
         case ev.Diagnosed():
             step.diagnosis = event
@@ -366,6 +374,7 @@ def _start_attempt(step: StepState, event: ev.StepStarted, time: float) -> None:
     step.attempts, step.charged = event.attempt, step.charged + 1
     step.round, step.alternative = event.round, event.alternative
     step.adjusted_before, step.adjusted = step.adjusted, len(step.adjustments)
+    step.fix_begun = step.fix is not None
     step.undecided = step.gave_up = step.continued = False
     step.started_at = step.started_at or time
     step.attempt_started_at, step.ended_at = time, None
@@ -377,6 +386,7 @@ def _open_scope(state: TaskState, step: StepState, event: ev.ScopeOpened, time: 
         _forget_below(state, event.step)
     step.scope, step.status, step.waiting, step.until = event, "running", None, event.until
     step.attempts, step.charged = step.attempts + 1, step.charged + 1
+    step.fix_begun = step.fix is not None
     step.undecided = step.gave_up = step.continued = False
     step.started_at = step.started_at or time
     step.attempt_started_at, step.ended_at = time, None
@@ -438,7 +448,7 @@ def _reset(state: TaskState, key: str) -> None:
     """Forget what a step did. What holds it (a `for_each`, a sub-workflow) is open again."""
     old = state.step(key)
     _forget_below(state, key)
-    state.steps[key] = StepState(generation=old.generation + 1, fix=old.fix, fixes=old.fixes)
+    state.steps[key] = _fresh(old, old.generation + 1)
     for holder in ancestors(key):
         if holder in state.steps:
             _reopen(state.steps[holder])
@@ -484,4 +494,28 @@ def _reopen(step: StepState) -> None:
 
 def _forget_below(state: TaskState, key: str) -> None:
     for other in [name for name in state.steps if under(name, key)]:
-        del state.steps[other]
+        if state.steps[other].fixes:
+            state.steps[other] = _fresh(state.steps[other], 0)
+        else:
+            del state.steps[other]
+
+
+def _fresh(old: StepState, generation: int) -> StepState:
+    """Return the state of a step that runs anew: the fixes that were tried are not forgotten, and
+    one that made it run anew is still to be verified.
+    """
+    fix = None if old.fix is None or old.fix.adjustments else old.fix
+    return StepState(generation=generation, fix=fix, fixes=old.fixes)
+
+
+def _take_back(step: StepState, changes: Sequence[ev.Adjustment]) -> None:
+    """Undo just these adjustments, wherever they stand by now."""
+    left = list(step.adjustments)
+    for change in changes:
+        if change in left:
+            left.reverse()
+            left.remove(change)
+            left.reverse()
+    step.adjustments = tuple(left)
+    step.adjusted = min(step.adjusted, len(left))
+    step.adjusted_before = min(step.adjusted_before, len(left))

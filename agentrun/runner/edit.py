@@ -6,7 +6,7 @@ a workflow and a state and names the steps to forget, to grant, to skip.
 
 from collections.abc import Container, Iterable, Iterator, Mapping
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from agentrun.core import address, events as ev
 from agentrun.core.model import Json, Step, Workflow
@@ -14,6 +14,17 @@ from agentrun.core.state import StepState, TaskState
 from agentrun.errors import UsageError
 from agentrun.workflow.expressions import references
 from agentrun.workflow.hints import closest
+
+ANY_INPUT = "*"
+"""Stands for all inputs, where it can't be told which are used."""
+
+WITHOUT_ENV = frozenset({"http", "workflow", "approval", "wait"})
+
+CALL = (
+    "kind", "spec", "if_", "for_each", "as_", "until", "max_rounds", "checks", "output", "env",
+    "cwd", "with_",
+)  # fmt: skip
+"""What decides how a sub-workflow is called, as in workflow/identity.py."""
 
 
 class Row(Struct, frozen=True):
@@ -78,9 +89,14 @@ def stale_after(workflow: Workflow, state: TaskState, keys: Iterable[str]) -> li
 
 
 def users_of_inputs(workflow: Workflow, names: Iterable[str]) -> list[str]:
-    """Return the steps whose definition refers to any of these inputs."""
-    wanted = set(names)
-    return [step.id for step in workflow.steps if wanted & set(_inputs_of(step))]
+    """Return the steps whose definition refers to any of these inputs, or may do so unseen."""
+    wanted = {*names, ANY_INPUT}
+    env_changes = not wanted.isdisjoint(_inputs_in(dict(workflow.env)))
+    return [
+        step.id
+        for step in workflow.steps
+        if not wanted.isdisjoint(_inputs_of(step)) or (env_changes and _has_env(step))
+    ]
 
 
 def _inputs_of(step: Step) -> Iterator[str]:
@@ -88,9 +104,22 @@ def _inputs_of(step: Step) -> Iterator[str]:
     texts: list[Json] = [each if "${{" in each else f"${{{{ {each} }}}}" for each in conditions]
     texts += [step.spec, step.with_, step.for_each, step.stdin, step.cwd]
     texts += [list(step.checks), dict(step.env), [[way.spec, way.with_] for way in step.fallback]]
-    for reference in references(texts):
+    texts += [[remedy.run for remedy in step.remedies]]
+    yield from _inputs_in(texts)
+    if any(way.get("prompt_file") for way in (step.spec, *(each.spec for each in step.fallback))):
+        yield ANY_INPUT  # what the file uses is known when it is read
+
+
+def _inputs_in(value: Json) -> Iterator[str]:
+    for reference in references(value):
         if reference.name == "inputs":
-            yield str(reference.path[0]) if reference.path else "*"
+            yield str(reference.path[0]) if reference.path else ANY_INPUT
+
+
+def _has_env(step: Step) -> bool:
+    """Return whether the workflow's `env` reaches anything that the step runs."""
+    kinds = {step.kind, *(way.kind for way in step.fallback)}
+    return bool(kinds - WITHOUT_ENV) or bool(step.checks)
 
 
 def reset(workflow: Workflow, state: TaskState, keys: Iterable[str], reason: str) -> list[ev.Event]:
@@ -122,10 +151,14 @@ def skipped(state: TaskState, key: str) -> list[ev.Event]:
     return [*opened, ev.StepSkipped(key, "skipped by a person")]
 
 
-def answered(state: TaskState, key: str, answer: str, by: str) -> list[ev.Event]:
-    """Return the events of `--answer STEP=VALUE`."""
+def answered(state: TaskState, key: str, answer: str, by: str, digest: str = "") -> list[ev.Event]:
+    """Return the events of `--answer STEP=VALUE`. `digest` is that of the question answered."""
     step = state.step(key)
     if step.waiting == "approval" and step.approval is not None:
+        if digest and digest != step.approval.digest:
+            raise UsageError(
+                f"{key} asks something else by now: {step.approval.message}", "answer it again"
+            )
         if answer not in step.approval.options:
             options = ", ".join(step.approval.options)
             raise UsageError(
@@ -141,27 +174,91 @@ def answered(state: TaskState, key: str, answer: str, by: str) -> list[ev.Event]
     raise UsageError(f"{key} waits for no answer", hint)
 
 
-def rebound(old: Workflow, new: Workflow, state: TaskState) -> tuple[list[str], dict[str, str]]:
-    """Compare two definitions by what their steps do. Returns the steps to forget (changed, gone,
-    or downstream of one) and, per step of the new one, why it is reused or runs.
+class Rebinding(Struct, frozen=True):
+    """What another definition means for a task: the steps to forget (changed, gone, or downstream
+    of one), the sub-workflows to conclude again, and per step of the new one why it is reused or
+    runs. `differs` is False when the two do the same.
     """
+
+    stale: tuple[str, ...]
+    reopened: tuple[str, ...]
+    why: Mapping[str, str]
+    differs: bool
+
+
+def rebound(old: Workflow, new: Workflow, state: TaskState, scope: str = "") -> Rebinding:
+    """Compare two definitions by what their steps do, also inside of sub-workflows."""
     before = {step.id: step for step in old.steps}
-    after = {step.id: step for step in new.steps}
-    changed = [s.id for s in new.steps if _content(before.get(s.id)) != s.content_hash]
-    stale = [*changed, *descendants(new, changed)]
-    gone = [step_id for step_id in before if step_id not in after]
-    why = dict.fromkeys(after, "its definition is the same")
-    why |= dict.fromkeys(descendants(new, changed), "it is downstream of a changed step")
+    inner: dict[str, list[Rebinding]] = {}
+    changed: list[str] = []
+    for step in new.steps:
+        if _content(before.get(step.id)) == step.content_hash:
+            continue
+        found = _rebound_inside(before.get(step.id), step, old, new, state, scope)
+        if found is None:
+            changed.append(step.id)
+        elif any(part.differs for part in found):
+            inner[step.id] = found
+    below = descendants(new, changed)
+    after_inner = descendants(new, inner)
+    gone = [step_id for step_id in before if step_id not in {step.id for step in new.steps}]
+    whole = dict.fromkeys([*changed, *below, *after_inner, *gone])
+    stale = [key for each in whole if (key := address.inside(scope, each)) in state.steps]
+    reopened: list[str] = []
+    why = {step.id: "its definition is the same" for step in new.steps}
+    why |= dict.fromkeys([*below, *after_inner], "it is downstream of a changed step")
+    for step_id, parts in inner.items():
+        if step_id in whole:
+            continue
+        stale += [key for part in parts for key in part.stale]
+        reopened += [key for part in parts for key in part.reopened]
+        why[step_id] = "a part of its sub-workflow has changed"
     why |= {i: "its definition has changed" if i in before else "it is new" for i in changed}
-    return [key for key in (*stale, *gone) if key in state.steps], why
+    differs = bool(changed or inner or gone) or old.outputs != new.outputs
+    return Rebinding(tuple(stale), tuple(reopened), why, differs)
+
+
+def _rebound_inside(
+    before: Step | None,
+    after: Step,
+    old: Workflow,
+    new: Workflow,
+    state: TaskState,
+    scope: str,
+) -> list[Rebinding] | None:
+    """Compare what a sub-workflow was and is, for each time that it was opened. None when the step
+    itself has changed.
+    """
+    if before is None or before.kind != "workflow" or not _same_call(before, after):
+        return None
+    path = str(after.spec["path"])
+    was, now = old.subworkflows[path], new.subworkflows[path]
+    if was.inputs != now.inputs:
+        return None
+    key = address.inside(scope, after.id)
+    opened = [k for k in _instances(key, state) if state.step(k).scope is not None]
+    if not opened:
+        return None
+    parts = [(each, rebound(was, now, state, each)) for each in opened]
+    return [structs.replace(part, reopened=(*part.reopened, each)) for each, part in parts]
+
+
+def _same_call(before: Step, after: Step) -> bool:
+    """Return whether two steps call a sub-workflow in the same way."""
+    return all(getattr(before, each) == getattr(after, each) for each in CALL)
+
+
+def _instances(key: str, state: TaskState) -> list[str]:
+    return [key, *(address.item(key, index) for index in range(state.step(key).count))]
 
 
 def rows(workflow: Workflow, state: TaskState, why: Mapping[str, str]) -> list[Row]:
     """Return what a resume from this state does with each step of the workflow."""
-    return [_row(step, state.step(step.id), state, why.get(step.id)) for step in workflow.steps]
+    return [_row(step, workflow, state, why.get(step.id)) for step in workflow.steps]
 
 
-def _row(step: Step, state: StepState, task: TaskState, why: str | None) -> Row:
+def _row(step: Step, workflow: Workflow, task: TaskState, why: str | None) -> Row:
+    state = task.step(step.id)
     if state.status in {"succeeded", "skipped"}:
         whole = [state, *(s for k, s in task.steps.items() if address.under(k, step.id))]
         usages = [s.usage for s in whole if s.usage is not None]
@@ -177,6 +274,13 @@ def _row(step: Step, state: StepState, task: TaskState, why: str | None) -> Row:
     if state.count:
         done = sum(task.step(address.item(step.id, i)).settled for i in range(state.count))
         return Row(step.id, "run", f"{done} of {state.count} items are done")
+    if state.scope is not None:
+        inner = [s for k, s in task.steps.items() if address.parent_scope(k) == step.id]
+        done, total = (
+            sum(s.settled for s in inner),
+            len(workflow.subworkflows[state.scope.path].steps),
+        )
+        return Row(step.id, "run", why or f"{done} of its {total} steps are done")
     if state.attempts:
         return Row(step.id, "run", why or f"attempt {state.attempts} ended {state.status}")
     return Row(step.id, "run", why or "it has not begun")

@@ -1,11 +1,12 @@
 """What other processes say to the one that holds a task: answers and cancellations, as files.
 
-    <task>/answers/<n>-<pid>.json     {"step": ..., "answer": ..., "by": ...}
+    <task>/answers/<name>.json        {"step": ..., "answer": ..., "by": ..., "digest": ...}
     <task>/cancel                     the reason, in UTF-8
 
 A file appears by rename, so it is there whole or not at all. The holder looks for answers while a
 step waits for one; what it has recorded, it removes. Without a holder the same files are read by
-the next `resume`.
+the next `resume`. `digest` is that of the question (`approval_asked`): an answer to what was asked
+before does not count. Whoever writes the file by hand may leave it out.
 """
 
 import asyncio
@@ -31,7 +32,8 @@ class Letter(Struct, frozen=True):
 
     step: str
     answer: str
-    by: str
+    by: str = "a file"
+    digest: str = ""
 
 
 class Mailbox:
@@ -41,11 +43,12 @@ class Mailbox:
         self._answers = folder / "answers"
         self._cancel = folder / "cancel"
 
-    def post(self, letter: Letter) -> None:
-        """Leave an answer for the process that holds the task."""
+    def post(self, letter: Letter) -> Path:
+        """Leave an answer for the process that holds the task; return its file."""
         self._answers.mkdir(mode=0o700, exist_ok=True)
         path = self._answers / f"{len(os.listdir(self._answers)):04d}-{os.getpid()}.json"
         _write(path, msgspec.json.encode(letter))
+        return path
 
     def post_cancellation(self, reason: str) -> None:
         """Leave the reason why the next SIGTERM is a cancellation."""
@@ -65,8 +68,12 @@ class Mailbox:
         """Hand answers to the loop as they come, as long as it runs."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            for path in self._letters():
-                loop.deliver(lambda path=path: self._take(loop, path))  # type: ignore[misc]
+            self.look(loop)
+
+    def look(self, loop: Loop) -> None:
+        """Hand the answers that are there to the loop."""
+        for path in self._letters():
+            loop.deliver(lambda path=path: self._take(loop, path))  # type: ignore[misc]
 
     def _letters(self) -> list[Path]:
         try:
@@ -85,7 +92,7 @@ class Mailbox:
             path.rename(path.with_suffix(".unreadable"))
             return
         try:
-            for event in answered(loop.state, letter.step, letter.answer, letter.by):
+            for event in answered(loop.state, letter.step, letter.answer, letter.by, letter.digest):
                 loop.record(event)
         except UsageError as error:
             loop.record(ev.Warned(error.message, letter.step))
