@@ -19,7 +19,14 @@ from agentrun.recovery import history
 from agentrun.recovery.debugger.analysts import without_agent
 from agentrun.recovery.debugger.choice import proposals
 from agentrun.recovery.debugger.diagnosis import Diagnosis
-from agentrun.recovery.debugger.fixes import Fix, adjustments_of, diff_of, kind_of, problem_of
+from agentrun.recovery.debugger.fixes import (
+    Fix,
+    adjustments_of,
+    diff_of,
+    kind_of,
+    problem_of,
+    risk_of,
+)
 from agentrun.recovery.debugger.incident import Incident, ancestors, gather
 from agentrun.recovery.debugger.memory import FixMemory, Known
 from agentrun.recovery.debugger.nearby import files_below
@@ -173,7 +180,5 @@ def _journalled(state: TaskState, key: str, incident: Incident) -> list[Fix]:
 
 
 def _proposal(number: int, fix: Fix, incident: Incident, known: Known | None) -> Proposal:
-    kind = kind_of(fix.type)
-    assert kind is not None
     record = "" if known is None else f"worked {known.worked:.0f} of {known.tries:.0f} times"
-    return Proposal(number, fix, diff_of(fix, incident), kind.risk, record)
+    return Proposal(number, fix, diff_of(fix, incident), risk_of(fix, incident), record)

@@ -6,10 +6,10 @@ Owns their composition and the signals. Everything here is chosen once; nothing 
 import asyncio
 import contextlib
 import os
-import random
 import signal
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agentrun.clock import SteadyClock
 from agentrun.core import events as ev
@@ -17,9 +17,8 @@ from agentrun.core.model import Workflow
 from agentrun.core.outcome import Note
 from agentrun.errors import AgentrunError
 from agentrun.failures.project import project_rules
+from agentrun.lean import on_demand
 from agentrun.recovery import history
-from agentrun.recovery.debugger.memory import FixMemory
-from agentrun.recovery.gate import Gate
 from agentrun.report.reporter import Reporter
 from agentrun.runner.attempt import Attempts
 from agentrun.runner.conduct import Rules
@@ -31,6 +30,10 @@ from agentrun.steps.redact import Redactor
 from agentrun.store.manager import CheckpointManager
 from agentrun.store.shared import SHARED
 from agentrun.store.task import TaskStore
+
+if TYPE_CHECKING:
+    from agentrun.recovery.debugger.memory import FixMemory
+    from agentrun.recovery.gate import Gate
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -87,11 +90,11 @@ async def _perform(
     with_ = Collaborators(
         attempts=attempts(loop.note),
         analyst=attempts(_no_note),
-        gate=Gate(Path(manager.root) / SHARED, workflow.limits, workflow.breakers),
-        knowledge=FixMemory(manager.shared),
+        gate=on_demand(lambda: _gate(manager, workflow)),
+        knowledge=on_demand(lambda: _knowledge(manager)),
         successes=lambda content_hash: history.successes(manager.shared, content_hash),
         clock=clock,
-        draw=random.random,
+        draw=_draw,
         redact=redactor.value,
         put=task.values.put,
         get=task.values.get,
@@ -111,6 +114,25 @@ async def _perform(
             watching.cancel()
             for reporter in reporters:
                 reporter.end(state)
+
+
+def _gate(manager: CheckpointManager, workflow: Workflow) -> "Gate":
+    from agentrun.recovery.gate import Gate
+
+    return Gate(Path(manager.root) / SHARED, workflow.limits, workflow.breakers)
+
+
+def _knowledge(manager: CheckpointManager) -> "FixMemory":
+    from agentrun.recovery.debugger.memory import FixMemory
+
+    return FixMemory(manager.shared)
+
+
+def _draw() -> float:
+    """Draw for the jitter of a wait."""
+    import random  # 3 ms with its hashes
+
+    return random.random()  # noqa: S311 - nobody gains by guessing it
 
 
 async def _no_note(_key: str, _attempt: int, _note: Note) -> None:

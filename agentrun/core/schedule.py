@@ -203,6 +203,8 @@ class Schedule:
             case ev.RoundFinished() | ev.StepInterrupted():
                 self.running.discard(event.step)
                 self._again.append(event.step)
+            case ev.FixApplied():
+                self._lower_concurrency(event.step, event.adjustments)
             case ev.RetryScheduled():
                 self._lower_concurrency(event.step, event.adjustments)
                 self._set_timer(event.step)

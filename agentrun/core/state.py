@@ -43,10 +43,11 @@ class StepState(Struct, omit_defaults=True):
     `attempts` counts all attempts ever; `charged` those of the current set that count against
     `max_attempts`. `undecided` is True between a failed attempt and what follows from it.
     `gave_up` is True when the step has ended failed. `generation` counts how often the step was
-    reset. `adjusted` counts the adjustments that the last attempt began with, `adjusted_before` those
-    of the attempt before it: what is between is new. `busy_s` is the sum of the attempts' durations. `items` and `count` belong to a
-    `for_each`, `scope` to a sub-workflow. `interruptions` counts those in a row. `fix` is the one
-    to be verified, `fix_begun` True once an attempt with it has begun, `fixes` all that were tried.
+    reset. `adjusted` counts the adjustments that the last attempt began with, `adjusted_before`
+    those of the attempt before it: what is between is new. `busy_s` is the sum of the attempts'
+    durations. `items` and `count` belong to a `for_each`, `scope` to a sub-workflow.
+    `interruptions` counts those in a row. `fix` is the one to be verified, `fix_begun` True once an
+    attempt with it has begun, `fixes` all that were tried.
     """
 
     status: StepStatus = "pending"

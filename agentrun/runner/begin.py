@@ -1,7 +1,7 @@
 """The rules of beginning: conditions, items, special kinds, limits, and the start of an attempt."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agentrun.core import address, events as ev
 from agentrun.core.failure import Failure, Kind
@@ -9,14 +9,15 @@ from agentrun.core.model import Json, Step
 from agentrun.core.schedule import RUNS_NO_ATTEMPT
 from agentrun.core.state import StepState
 from agentrun.recovery import budget
-from agentrun.recovery.adjust.apply import adjusted
 from agentrun.recovery.fallback import way
-from agentrun.recovery.gate import Admitted, NotYet
 from agentrun.runner import special
 from agentrun.runner.desk import Desk, names_in
 from agentrun.runner.result import found
 from agentrun.steps import registry
 from agentrun.workflow.expressions import ExpressionError, render, truthy
+
+if TYPE_CHECKING:  # most steps have no component
+    from agentrun.recovery.gate import Admitted, NotYet
 
 MAX_ITEMS = 1_000_000
 MAX_INTERRUPTIONS = 5
@@ -51,7 +52,7 @@ class Beginning:
     def attempt(self, key: str) -> None:
         """Start an attempt, unless a limit, a breaker or a person must be waited for."""
         step, state = self._desk.look_up(key)
-        if self._desk.loop.busy_below(key):  # what it held is being ended
+        if self._desk.loop.busy_keys(key):  # it, or what it held, is being ended
             self._desk.schedule.defer(key, self._desk.with_.clock.now() + LOOK_AGAIN_S)
             return
         if way(step, state.alternative).kind in RUNS_NO_ATTEMPT:
@@ -122,6 +123,8 @@ class Beginning:
         inputs = special.subworkflow_inputs(workflow, given)
         if isinstance(inputs, Failure):
             return inputs
+        from agentrun.recovery.adjust.apply import adjusted
+
         timeout_s = adjusted(step, state.adjustments).step.timeout_s
         until = None if timeout_s is None else self._desk.with_.clock.now() + timeout_s
         fresh = state.scope is None
@@ -143,6 +146,8 @@ class Beginning:
         component = component_of(way(step, state.alternative))
         if component is None:
             return True
+        from agentrun.recovery.gate import NotYet
+
         answer = self._desk.with_.gate.admit(component, self._desk.with_.clock.now())
         if isinstance(answer, NotYet):
             self._hold_back(key, component, answer)
@@ -156,7 +161,7 @@ class Beginning:
             cut_off = found(Kind.CANCELLED, "cut off", "cancelled")
             admitted.release(cut_off, self._desk.with_.clock.now())
 
-    def _hold_back(self, key: str, component: str, answer: NotYet) -> None:
+    def _hold_back(self, key: str, component: str, answer: "NotYet") -> None:
         now = self._desk.with_.clock.now()
         if answer.park or answer.until - now > self._desk.with_.max_wait_s:
             reason = f"{component}: {answer.reason}"

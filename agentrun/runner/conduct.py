@@ -6,15 +6,16 @@ record, and ask for launches.
 """
 
 import os
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from agentrun.core import address
 from agentrun.core.model import Json, Step, Workflow
 from agentrun.core.state import StepState
+from agentrun.lean import on_demand
 from agentrun.runner.begin import Beginning
 from agentrun.runner.conclude import Concluding
-from agentrun.runner.debug import Debugging
 from agentrun.runner.desk import Collaborators, Desk
 from agentrun.runner.finish import Finishing
 from agentrun.runner.loop import Loop
@@ -24,6 +25,9 @@ from agentrun.runner.recover import Recovering
 from agentrun.runner.result import Failed, Result
 from agentrun.workflow.expressions import render, text_of
 
+if TYPE_CHECKING:
+    from agentrun.runner.debug import Debugging
+
 
 class Rules:
     """Implements the loop's `Conduct` for one task."""
@@ -31,7 +35,7 @@ class Rules:
     def __init__(self, loop: Loop, workflow: Workflow, with_: Collaborators) -> None:
         self._desk = desk = Desk(loop, workflow, with_)
         self._beginning = Beginning(desk)
-        debugging = Debugging(desk, with_.knowledge)
+        debugging = on_demand(lambda: _debugging(desk, self._beginning))
         self._finishing = Finishing(desk, debugging)
         self._recovering = Recovering(desk, debugging)
         self._concluding = Concluding(desk, self._beginning, self._finishing)
@@ -98,3 +102,10 @@ class Rules:
             return state.session
         other = address.inside(address.parent_scope(key), str(wanted))
         return self._desk.state.step(other).session
+
+
+def _debugging(desk: Desk, beginning: Beginning) -> "Debugging":
+    """Import the Debugger with the first incident: 8 ms that most tasks never need."""
+    from agentrun.runner.debug import Debugging
+
+    return Debugging(desk, desk.with_.knowledge, beginning)

@@ -7,15 +7,18 @@ without a decision is investigated again, a fix that was recorded is verified by
 from pathlib import Path
 
 from agentrun.core import address, events as ev
+from agentrun.core.failure import Failure
 from agentrun.core.model import DebuggerPolicy, Json, Step, Workflow
 from agentrun.core.outcome import Usage
+from agentrun.recovery.budget import used_up
 from agentrun.recovery.debugger.analysts import agent, without_agent
 from agentrun.recovery.debugger.choice import Chosen, choose, proposals
 from agentrun.recovery.debugger.diagnosis import Diagnosis
 from agentrun.recovery.debugger.fixes import Fix, adjustments_of, kind_of
 from agentrun.recovery.debugger.incident import Incident, ancestors, gather
-from agentrun.recovery.debugger.memory import FixMemory
+from agentrun.recovery.debugger.memory import FixMemory, Seen
 from agentrun.recovery.debugger.nearby import files_below
+from agentrun.runner.begin import Beginning
 from agentrun.runner.desk import Desk
 from agentrun.runner.edit import stale_after
 from agentrun.runner.order import Order
@@ -28,45 +31,54 @@ AGENT_TIMEOUT_S = 600.0
 class Debugging:
     """Works on incidents. `knowledge` is shared by all tasks of the checkpoint folder."""
 
-    def __init__(self, desk: Desk, knowledge: FixMemory) -> None:
+    def __init__(self, desk: Desk, knowledge: FixMemory, beginning: Beginning) -> None:
         self._desk = desk
         self._knowledge = knowledge
+        self._beginning = beginning
+
+    def goes_on(self, key: str) -> bool:
+        """Go on with a fix that was recorded before a crash, if there is one: True when so."""
+        state = self._desk.state.step(key)
+        if state.fix is None or state.fix_begun:
+            return False
+        self._take_course(key, _fix_of(state.fix))
+        return True
 
     def open(self, key: str) -> None:
         """Take an incident: investigate it beside the loop, then decide."""
-        state = self._desk.state.step(key)
-        if state.fix is not None and state.failure is not None:
-            # The fix was recorded, and the crash came before its attempt was: verify it now.
-            self._verify(key, 0.0, "the fix that was recorded before the crash")
-            return
+        self.judge(key, worked=False)  # a fix whose attempt failed for a reason that time cures
         incident = incident_of(self._desk, key)
         self._desk.record(ev.IncidentOpened(key, incident.fingerprint))
         self._desk.loop.start_work(key, self._investigate(incident))
 
     def judge(self, key: str, *, worked: bool) -> None:
         """Record whether the fix that was being verified worked, and learn from it."""
-        applied = self._desk.state.step(key).fix
+        state = self._desk.state.step(key)
+        applied = state.fix
         if applied is None:
             return
         self._desk.record(ev.FixJudged(key, applied.fingerprint, applied.fix, worked))
-        fix = Fix(str(applied.fix["type"]), applied.fix.get("params") or {})
-        task_id, now = self._desk.state.task_id, self._desk.with_.clock.now()
-        self._knowledge.learn(applied.fingerprint, fix, task_id, now, worked=worked)
+        told = self._desk.redact(applied.fix)
+        if told == applied.fix:  # what holds a secret is not kept where all tasks read it
+            incident = Seen(applied.fingerprint, address.step_id(key), *_what(state.failure))
+            task_id, now = self._desk.state.task_id, self._desk.with_.clock.now()
+            self._knowledge.learn(incident, _fix_of(applied), task_id, now, worked=worked)
+
+    @property
+    def _policy(self) -> DebuggerPolicy:
+        return self._desk.workflow.debugger or DebuggerPolicy(autofix="suggest")
 
     async def _investigate(self, incident: Incident) -> None:
-        policy = self._desk.workflow.debugger or DebuggerPolicy(autofix="suggest")
-        failure, now = incident.failure, self._desk.with_.clock.now()
-        self._knowledge.saw(
-            incident.fingerprint,
-            incident.step.id,
-            failure.kind,
-            failure.message,
-            self._desk.state.task_id,
-            now,
-        )
+        policy = self._policy
+        now = self._desk.with_.clock.now()
+        seen = Seen(incident.fingerprint, incident.step.id, *_what(incident.failure))
+        self._knowledge.saw(seen, self._desk.state.task_id, now)
         diagnoses = list(without_agent(incident, self._knowledge, now))
         chosen, usage = choose(incident, diagnoses, policy), None
-        if chosen is None and policy.agent is not None and policy.autofix != "off":
+        spent = used_up(self._desk.workflow.budget, self._desk.state, now)
+        asks = policy.agent is not None and policy.autofix != "off" and spent is None
+        if chosen is None and asks:
+            assert policy.agent is not None
             asked, usage = await self._ask(incident, policy.agent, diagnoses)
             diagnoses += asked
             chosen = choose(incident, diagnoses, policy)
@@ -89,7 +101,7 @@ class Debugging:
         step = Step(
             id="debugger",
             kind="agent",
-            spec={"session": "fresh", **spec, "prompt": agent.prompt(incident, diagnoses)},
+            spec={"session": "fresh", **spec, "prompt": "${{ incident }}"},
             output=agent.ANSWER,
             timeout_s=AGENT_TIMEOUT_S,
         )
@@ -100,7 +112,7 @@ class Debugging:
             step=step,
             state=state,
             workflow=Workflow("debugger", (step,)),
-            names={},
+            names={"incident": self._desk.redact(agent.prompt(incident, diagnoses))},
             idempotency_key=f"{incident.fingerprint}-{incident.state.attempts}",
         )
 
@@ -130,10 +142,13 @@ class Debugging:
             usage,
         )
         self._desk.record(event)
-        self._take_course(incident, fix)
+        self._take_course(key, fix)
 
-    def _take_course(self, incident: Incident, fix: Fix) -> None:
-        key, kind = incident.key, kind_of(fix.type)
+    def _take_course(self, key: str, fix: Fix) -> None:
+        """Record what the fix means for the order of things. Its own event comes before this one:
+        a crash between the two ends here again (`goes_on`).
+        """
+        kind = kind_of(fix.type)
         assert kind is not None
         match kind.course:
             case "attempt":
@@ -141,7 +156,7 @@ class Debugging:
             case "wait":
                 self._verify(key, float(fix.params["seconds"]), f"fix wait: {fix.reason}")
             case "fallback":
-                alternative = incident.state.alternative + 1
+                alternative = self._desk.state.step(key).alternative + 1
                 self._desk.record(ev.FallbackTaken(key, alternative, f"fix: {fix.reason}"))
             case "skip":
                 self._desk.record(ev.StepSkipped(key, f"fix: {fix.reason}"))
@@ -150,6 +165,9 @@ class Debugging:
                 state = self._desk.state
                 stale = stale_after(self._desk.workflow, state, [upstream])
                 known = tuple(each for each in stale if each in state.steps)
+                for busy in [b for each in known for b in self._desk.loop.busy_keys(each)]:
+                    self._beginning.release(busy)
+                    self._desk.loop.cancel(busy)
                 self._desk.record(ev.StepsReset(known, f"fix: {fix.reason}"))
 
     def _verify(self, key: str, delay_s: float, reason: str) -> None:
@@ -162,7 +180,7 @@ class Debugging:
     ) -> None:
         """Give the incident to a person, with everything in hand."""
         best = diagnoses[0] if diagnoses else Diagnosis("the cause is not known", "nobody")
-        proposed = proposals(incident, diagnoses)
+        proposed = proposals(incident, diagnoses, self._policy)
         self._desk.record(
             ev.Diagnosed(
                 incident.key,
@@ -179,6 +197,15 @@ class Debugging:
         many = f", {len(proposed)} fix(es) proposed" if proposed else ""
         question = f"{incident.key}: {incident.failure.kind}: {best.cause}{many}"
         self._desk.record(ev.PersonAsked(incident.key, question, "escalation"))
+
+
+def _fix_of(applied: ev.FixApplied) -> Fix:
+    raw = applied.fix
+    return Fix(str(raw["type"]), raw.get("params") or {}, str(raw.get("reason", "")))
+
+
+def _what(failure: Failure | None) -> tuple[str, str]:
+    return ("", "") if failure is None else (str(failure.kind), failure.message)
 
 
 def incident_of(desk: Desk, key: str) -> Incident:

@@ -5,7 +5,7 @@ anything follows from it.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -15,12 +15,14 @@ from agentrun.core.model import Json, Step, Workflow
 from agentrun.core.schedule import Schedule
 from agentrun.core.state import StepState, TaskState
 from agentrun.core.value import Value
-from agentrun.recovery.debugger.memory import FixMemory
-from agentrun.recovery.gate import Gate
 from agentrun.runner.loop import Clock, Loop
 from agentrun.runner.names import Outputs, names
 from agentrun.runner.order import Performer
 from agentrun.workflow.expressions import references, render
+
+if TYPE_CHECKING:  # most tasks ask neither
+    from agentrun.recovery.debugger.memory import FixMemory
+    from agentrun.recovery.gate import Gate
 
 MAX_WAIT_S = 600.0
 """A wait longer than this parks the task: nobody is helped by a process that sleeps for hours."""
@@ -31,14 +33,15 @@ class Collaborators(Struct):
 
     attempts: Performer
     analyst: Performer
-    gate: Gate
-    knowledge: FixMemory
+    gate: "Gate"
+    knowledge: "FixMemory"
     clock: Clock
     draw: Callable[[], float]
     put: Callable[[Json], Value]
     get: Callable[[Value], Json]
     environ: Mapping[str, str]
     successes: Callable[[str], int] = lambda _content_hash: 0
+    redact: Callable[[Json], Json] = lambda value: value
     max_wait_s: float = MAX_WAIT_S
 
 
@@ -67,6 +70,10 @@ class Desk:
         if message not in self._warned:
             self._warned.add(message)
             self.record(ev.Warned(message, key))
+
+    def redact(self, value: Json) -> Json:
+        """Return a value without the secrets of the task, for what leaves it."""
+        return self.with_.redact(value)
 
     def look_up(self, key: str) -> tuple[Step, StepState]:
         """Return the definition and the state of a step or item."""

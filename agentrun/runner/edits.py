@@ -1,7 +1,8 @@
 """Edits of files by a fix: made before the attempt, kept when it works, undone when it does not.
 
 The file as it was is kept in the step's state folder before it is changed, so that a crash between
-the edit and the end of the attempt finds it there and the next attempt begins from it.
+the edit and the end of the attempt finds it there and the next attempt begins from it. An edit that
+is there already (a crash after the attempt, another round) is not made twice.
 """
 
 import os
@@ -13,6 +14,8 @@ from pathlib import Path
 from agentrun.core.model import Json
 
 MAX_BYTES = 4 << 20
+STATE = "state"
+"""The folder of a task below which each step has its own (store/task.py)."""
 
 
 class EditRefused(Exception):
@@ -48,16 +51,27 @@ def _make(edit: Mapping[str, Json], folder: Path, state_dir: Path) -> tuple[Path
     path = (root / str(edit["path"])).resolve()
     if not path.is_relative_to(root) or not path.is_file():
         raise EditRefused(f"{edit['path']} is no file below {folder}")
+    if path.is_relative_to(_tasks_of(state_dir)):
+        raise EditRefused(f"{edit['path']} belongs to agentrun's own checkpoints")
     copy = state_dir / f"before-{sha256(str(path).encode()).hexdigest()[:16]}"
     if copy.exists():
         _write(path, copy.read_bytes())
     data = path.read_bytes()
     old, new = str(edit["old"]).encode(), str(edit["new"]).encode()
-    if len(data) > MAX_BYTES or data.count(old) != 1:
+    made = data.count(new) == 1 and data.count(old) == new.count(old)
+    if len(data) > MAX_BYTES or (data.count(old) != 1 and not made):
         raise EditRefused(f"{edit['path']} does not hold the text exactly once")
-    _write(copy, data)
-    _write(path, data.replace(old, new))
+    _write(copy, data.replace(new, old) if made else data)
+    if not made:
+        _write(path, data.replace(old, new))
     return path, copy
+
+
+def _tasks_of(state_dir: Path) -> Path:
+    """Return the folder that holds all tasks: DIR of DIR/<task>/state/<step>."""
+    parents = state_dir.resolve().parents
+    task = next((each for each in parents if each.name == STATE), None)
+    return parents[0] if task is None else task.parent.parent
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -156,10 +156,6 @@ class Loop:
         """Return the step and those below it that this process works on right now."""
         return [each for each in self._work if each == key or address.under(each, key)]
 
-    def busy_below(self, key: str) -> bool:
-        """Return whether this process works on something below the step right now."""
-        return any(address.under(each, key) for each in self._work)
-
     def start_work(self, key: str, work: Awaitable[None]) -> None:
         """Do something beside the loop that concerns a step; a stop cancels it."""
         self._work[key] = asyncio.ensure_future(self._guarded(key, work))

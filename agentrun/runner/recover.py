@@ -1,6 +1,6 @@
 """The rules of recovery: from the policy's decision to events."""
 
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from msgspec import structs
 
@@ -10,15 +10,16 @@ from agentrun.core.retry import covers
 from agentrun.core.state import StepState
 from agentrun.recovery.budget import time_left_s
 from agentrun.recovery.fallback import way
-from agentrun.recovery.policy import decide
-from agentrun.runner.debug import Debugging
 from agentrun.runner.desk import Desk
+
+if TYPE_CHECKING:
+    from agentrun.runner.debug import Debugging
 
 
 class Recovering:
     """Decides what follows from failures."""
 
-    def __init__(self, desk: Desk, debugging: Debugging) -> None:
+    def __init__(self, desk: Desk, debugging: "Debugging") -> None:
         self._desk, self._debugging = desk, debugging
 
     def recover(self, key: str) -> None:
@@ -26,6 +27,8 @@ class Recovering:
         step, state = self._desk.look_up(key)
         if state.items is not None and address.parent_loop(key) is None:
             self._desk.record(ev.StepGaveUp(key, step.continue_on_error, "its items had their own"))
+            return
+        if self._debugging.goes_on(key):
             return
         now = self._desk.with_.clock.now()
         if state.attempts == 0 and not step.fallback:  # it never began: nothing to do again
@@ -35,6 +38,8 @@ class Recovering:
         if way(step, state.alternative).kind == "workflow" and step.retry is None:
             # Its steps have had their attempts: another round of all of them is said, not guessed.
             step = structs.replace(step, retry=RetryPolicy(max_attempts=1))
+        from agentrun.recovery.policy import decide  # for the first failure: 2 ms
+
         verdict = decide(
             step,
             state,

@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from agentrun.core.model import DebuggerPolicy
 from agentrun.recovery.debugger.diagnosis import Diagnosis
-from agentrun.recovery.debugger.fixes import Fix, kind_of, problem_of
+from agentrun.recovery.debugger.fixes import Fix, kind_of, problem_of, risk_of
 from agentrun.recovery.debugger.incident import Incident
 
 MIN_CONFIDENCE = 0.3
@@ -46,16 +46,21 @@ def choose(
 
 
 def _allowed(fix: Fix, incident: Incident, policy: DebuggerPolicy) -> bool:
-    kind = kind_of(fix.type)
-    if kind is None or incident.tried(fix.id) or problem_of(fix, incident) is not None:
+    if kind_of(fix.type) is None or incident.tried(fix.id) or problem_of(fix, incident) is not None:
         return False
     if not incident.step.idempotent and incident.failure.took_effect:
         return False
-    return kind.risk == "safe" or policy.autofix == "full"
+    return risk_of(fix, incident) == "safe" or policy.autofix == "full"
 
 
-def proposals(incident: Incident, diagnoses: Sequence[Diagnosis]) -> list[Fix]:
+def proposals(
+    incident: Incident,
+    diagnoses: Sequence[Diagnosis],
+    policy: DebuggerPolicy = DebuggerPolicy(autofix="suggest"),  # noqa: B008 - it is frozen
+) -> list[Fix]:
     """Return every fix that could be applied by a person, best first, each once."""
+    if policy.autofix == "off":
+        return []
     found: dict[str, Fix] = {}
     for diagnosis in diagnoses:
         for fix in diagnosis.fixes:

@@ -99,7 +99,24 @@ def _repeatable(workflow: Workflow, step: Step, task: TaskState, scope: str) -> 
         below = [
             each for each in workflow.steps if candidate in (each.id, *ancestors(workflow, each))
         ]
-        begun = [each for each in below if task.step(address.inside(scope, each.id)).attempts]
-        if all(each.idempotent for each in begun):
+        if all(_may_run_again(each, workflow, task, scope) for each in below):
             found.add(candidate)
     return frozenset(found)
+
+
+def _may_run_again(step: Step, workflow: Workflow, task: TaskState, scope: str) -> bool:
+    """Return whether nothing that this step did must happen only once, its items and the steps of
+    its sub-workflow included.
+    """
+    key = address.inside(scope, step.id)
+    holders = [key, *(address.item(key, index) for index in range(task.step(key).count))]
+    if not step.idempotent:
+        return not any(task.step(holder).attempts for holder in holders)
+    for holder in holders:
+        opened = task.step(holder).scope
+        inside = None if opened is None else workflow.subworkflows.get(opened.path)
+        for inner in () if inside is None else inside.steps:
+            assert inside is not None
+            if not _may_run_again(inner, inside, task, holder):
+                return False
+    return True

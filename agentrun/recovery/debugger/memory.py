@@ -4,23 +4,27 @@
       {"patterns": {<fingerprint>: {"step", "kind", "text", "seen", "last", "fixes":
           {<fix id>: {"fix": {...}, "tries", "worked", "last"}}}}}
 
-A burst counts once: the same pattern of the same task within BURST_S is seen once, and the same fix
-of the same task is tried once. Knowledge fades: what is older than FADE_S weighs half, then less;
-patterns not seen for FORGET_S go. Bounded: MAX_PATTERNS patterns, MAX_FIXES fixes each.
+A burst counts once: the same pattern of the same task within BURST_S is seen once, and so are tries
+of the same fix in it. Knowledge fades: what is older than FADE_S weighs half, then less; patterns
+not seen for FORGET_S go. Bounded: MAX_PATTERNS patterns, MAX_FIXES fixes each, MAX_BYTES in all.
+
+It is knowledge, not truth: a file that can't be read or written is as if nothing were known, and
+stops no task.
 
 Concurrent writers lose nothing, since each change is made under the file's lock (store/shared.py).
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from types import TracebackType
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from agentrun.core.model import Json
-from agentrun.recovery.debugger.fixes import Fix
+from agentrun.errors import StoreError
+from agentrun.recovery.debugger.fixes import Fix, kind_of
 
 NAME = "fixes"
 BURST_S = 60.0
@@ -29,6 +33,7 @@ FORGET_S = 180 * 86400.0
 MAX_PATTERNS = 2000
 MAX_FIXES = 20
 MAX_TEXT = 300
+MAX_BYTES = 4 << 20
 
 
 class Shared(Protocol):
@@ -36,6 +41,15 @@ class Shared(Protocol):
 
     def read(self, name: str) -> dict[str, Json]: ...
     def update(self, name: str) -> AbstractContextManager[dict[str, Json]]: ...
+
+
+class Seen(Struct, frozen=True):
+    """A failure that was seen: its pattern, and what people should read about it."""
+
+    fingerprint: str
+    step: str = ""
+    kind: str = ""
+    text: str = ""
 
 
 class Known(Struct, frozen=True):
@@ -50,6 +64,11 @@ class Known(Struct, frozen=True):
         """Return the mean of a Beta(1, 1) prior after the faded tries."""
         return (self.worked + 1) / (self.tries + 2)
 
+    @property
+    def record(self) -> str:
+        """Return the record in words."""
+        return f"worked {self.worked:.0f} of {self.tries:.0f} times"
+
 
 class Pattern(Struct, frozen=True):
     """One failure pattern and what is known to cure it, best first."""
@@ -63,22 +82,29 @@ class Pattern(Struct, frozen=True):
     fixes: tuple[Known, ...] = ()
 
 
+Count = Annotated[int, Meta(ge=0)]
+
+
 class _Tried(Struct):
     fix: Fix
-    tries: int = 0
-    worked: int = 0
+    tries: Count = 0
+    worked: Count = 0
     last: float = 0.0
     last_task: str = ""
 
 
 class _Entry(Struct):
-    step: str
-    kind: str
-    text: str
+    step: str = ""
+    kind: str = ""
+    text: str = ""
     seen: int = 0
     last: float = 0.0
     last_task: str = ""
     fixes: dict[str, _Tried] = field(default_factory=dict)
+
+
+class _File(Struct):
+    patterns: dict[str, _Entry]
 
 
 class FixMemory:
@@ -89,29 +115,30 @@ class FixMemory:
 
     def patterns(self, now: float) -> list[Pattern]:
         """Return every known pattern, the one seen last first."""
-        entries = _entries(self._shared.read(NAME))
+        entries = self._read()
         found = [_pattern(name, entry, now) for name, entry in entries.items()]
         return sorted(found, key=lambda pattern: -pattern.last)
 
     def recall(self, fingerprint: str, now: float) -> tuple[Known, ...]:
         """Return the fixes known for a pattern, best first; none when it was never seen."""
-        entry = _entries(self._shared.read(NAME)).get(fingerprint)
+        entry = self._read().get(fingerprint)
         return () if entry is None else _pattern(fingerprint, entry, now).fixes
 
-    def saw(self, fingerprint: str, step: str, kind: str, text: str, task: str, now: float) -> None:
+    def saw(self, seen: Seen, task: str, now: float) -> None:
         """Count an incident."""
-        with self._changing() as entries:
-            entry = entries.setdefault(fingerprint, _Entry(step, kind, text[:MAX_TEXT]))
-            burst = entry.last_task == task and now - entry.last < BURST_S
+        with suppress(StoreError), self._changing() as entries:
+            entry = _entry(entries, seen)
+            burst = entry.last_task == task and 0 <= now - entry.last < BURST_S
             entry.seen += not burst
             entry.last, entry.last_task = now, task
 
-    def learn(self, fingerprint: str, fix: Fix, task: str, now: float, *, worked: bool) -> None:
+    def learn(self, seen: Seen, fix: Fix, task: str, now: float, *, worked: bool) -> None:
         """Count a verified try of a fix."""
-        with self._changing() as entries:
-            entry = entries.setdefault(fingerprint, _Entry("", "", ""))
+        with suppress(StoreError), self._changing() as entries:
+            entry = _entry(entries, seen)
+            entry.last = max(entry.last, now)
             tried = entry.fixes.setdefault(fix.id, _Tried(fix))
-            if tried.last_task == task and now - tried.last < BURST_S and tried.tries:
+            if tried.last_task == task and 0 <= now - tried.last < BURST_S and tried.tries:
                 return
             tried.tries += 1
             tried.worked += worked
@@ -122,16 +149,19 @@ class FixMemory:
 
     def export(self) -> dict[str, Json]:
         """Return the whole memory as JSON."""
-        return self._shared.read(NAME)
+        return {"patterns": msgspec.to_builtins(self._read())}
 
-    def import_(self, data: Mapping[str, Json]) -> int:
-        """Take over patterns that are not known yet; return how many. ValueError: not a memory."""
+    def import_(self, data: Json, now: float) -> int:
+        """Take over patterns that are not known yet; return how many. ValueError: not a memory.
+
+        Fixes that run something new (`full`) are left out: nobody's file brings commands along.
+        """
         try:
-            incoming = msgspec.convert(data.get("patterns", {}), dict[str, _Entry])
+            incoming = msgspec.convert(data, _File).patterns
         except msgspec.ValidationError as error:
             raise ValueError(f"this is no memory of fixes: {error}") from error
         with self._changing() as entries:
-            new = {name: entry for name, entry in incoming.items() if name not in entries}
+            new = {n: _foreign(entry, now) for n, entry in incoming.items() if n not in entries}
             entries.update(new)
         return len(new)
 
@@ -139,6 +169,12 @@ class FixMemory:
         """Forget everything."""
         with self._changing() as entries:
             entries.clear()
+
+    def _read(self) -> dict[str, _Entry]:
+        try:
+            return _entries(self._shared.read(NAME))
+        except StoreError:
+            return {}
 
     def _changing(self) -> "_Change":
         return _Change(self._shared.update(NAME))
@@ -164,13 +200,38 @@ class _Change:
         if error is None:
             newest = max((entry.last for entry in self._entries.values()), default=0.0)
             kept = dict(_bounded(self._entries, newest))
+            self._data.clear()  # what is no memory is not carried along
             self._data["patterns"] = msgspec.to_builtins(kept)
         self._update.__exit__(kind, error, trace)
 
 
 def _bounded(entries: Mapping[str, _Entry], now: float) -> Iterator[tuple[str, _Entry]]:
     newest = sorted(entries.items(), key=lambda item: -item[1].last)[:MAX_PATTERNS]
-    return (item for item in newest if now - item[1].last < FORGET_S)
+    left = MAX_BYTES
+    for name, entry in newest:
+        left -= len(msgspec.json.encode(entry)) + len(name)
+        if now - entry.last < FORGET_S and left > 0:
+            yield name, entry
+
+
+def _entry(entries: dict[str, _Entry], seen: Seen) -> _Entry:
+    entry = entries.setdefault(seen.fingerprint, _Entry("", "", ""))
+    if not entry.kind:
+        entry.step, entry.kind, entry.text = seen.step, seen.kind, seen.text[:MAX_TEXT]
+    return entry
+
+
+def _foreign(entry: _Entry, now: float) -> _Entry:
+    """Return an entry of another memory as far as it is taken over."""
+    fixes = {}
+    for tried in list(entry.fixes.values())[:MAX_FIXES]:
+        kind = kind_of(tried.fix.type)
+        if kind is not None and kind.risk != "full":
+            tried.last, tried.last_task = min(tried.last, now), ""
+            fixes[tried.fix.id] = tried
+    seen = min(entry.last, now)
+    text = entry.text[:MAX_TEXT]
+    return _Entry(entry.step, entry.kind, text, max(0, entry.seen), seen, "", fixes)
 
 
 def _entries(data: Mapping[str, Json]) -> dict[str, _Entry]:

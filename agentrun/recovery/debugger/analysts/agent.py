@@ -5,8 +5,9 @@ between markers that the text can't contain, below instructions that say so; and
 answers, only fixes of the closed set come through, with `autofix` deciding over each.
 """
 
+import math
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -16,6 +17,7 @@ from agentrun.recovery.debugger.fixes import NAMES, Fix, kind_of
 from agentrun.recovery.debugger.incident import Incident
 
 MAX_SAID = 12_000
+MAX_FIXES = 10
 
 INSTRUCTIONS = """\
 You are the debugger of a workflow runner. A step has failed, and retrying did not help. Find the
@@ -46,7 +48,7 @@ ANSWER = OutputSpec(
             "confidence": {"type": "number", "minimum": 0, "maximum": 1},
             "fixes": {
                 "type": "array",
-                "maxItems": 10,
+                "maxItems": MAX_FIXES,
                 "items": {
                     "type": "object",
                     "properties": {
@@ -77,19 +79,35 @@ def prompt(incident: Incident, said_before: Sequence[Diagnosis]) -> str:
 
 
 def diagnosis(answer: Mapping[str, Json]) -> Diagnosis:
-    """Return the agent's answer as a diagnosis. No confidence means low confidence."""
-    fixes = tuple(
-        Fix(str(each["type"]), dict(each.get("params") or {}), str(each.get("reason", ""))[:300])
-        for each in answer.get("fixes") or ()
-        if each.get("type") in NAMES
-    )
+    """Return the agent's answer as a diagnosis. No confidence means low confidence; what is not
+    in form is as if it had not been said.
+    """
+    said = answer.get("fixes")
     return Diagnosis(
-        str(answer.get("cause", ""))[:500],
+        _text(answer.get("cause"), 500) or "the agent names no cause",
         "agent",
-        float(answer.get("confidence") or 0.0),
-        str(answer.get("evidence", ""))[:500],
-        fixes,
+        _confidence(answer.get("confidence")),
+        _text(answer.get("evidence"), 500),
+        tuple(_fixes(said[:MAX_FIXES] if isinstance(said, list) else [])),
     )
+
+
+def _fixes(said: Sequence[Json]) -> Iterator[Fix]:
+    for each in said:
+        if isinstance(each, Mapping) and each.get("type") in NAMES:
+            params = each.get("params") or {}
+            if isinstance(params, Mapping):
+                yield Fix(each["type"], dict(params), _text(each.get("reason"), 300))
+
+
+def _text(value: Json, most: int) -> str:
+    return value[:most] if isinstance(value, str) else ""
+
+
+def _confidence(value: Json) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return 0.0
+    return min(1.0, max(0.0, float(value)))
 
 
 def _told(incident: Incident, said_before: Sequence[Diagnosis]) -> dict[str, Json]:

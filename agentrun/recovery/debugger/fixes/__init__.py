@@ -43,14 +43,15 @@ class Fix(Struct, frozen=True, omit_defaults=True):
 
 class FixKind(Struct, frozen=True):
     """A kind of fix. `problem` returns why the parameters don't fit, None when they do; `change`
-    the keys of an `Adjustment` (recovery/adjust); `diff` the lines that show what changes.
+    the keys of an `Adjustment` (recovery/adjust); `diff` the lines that show what changes. `risk`
+    may depend on the parameters.
     """
 
     name: str
     about: str
     problem: Callable[[Mapping[str, Json], Incident], str | None]
     diff: Callable[[Mapping[str, Json], Incident], str]
-    risk: Risk = "safe"
+    risk: Risk | Callable[[Mapping[str, Json], Incident], Risk] = "safe"
     course: Course = "attempt"
     change: Callable[[Mapping[str, Json], Incident], Mapping[str, Json]] = lambda _p, _i: {}
     params: Mapping[str, str] = field(default_factory=dict)
@@ -95,6 +96,14 @@ def problem_of(fix: Fix, incident: Incident) -> str | None:
     return kind.problem(fix.params, incident)
 
 
+def risk_of(fix: Fix, incident: Incident) -> Risk:
+    """Return which `autofix` the fix needs: `full` when it may change what is run."""
+    kind = kind_of(fix.type)
+    if kind is None:
+        return "full"
+    return kind.risk if isinstance(kind.risk, str) else kind.risk(fix.params, incident)
+
+
 def adjustments_of(fix: Fix, incident: Incident) -> tuple[Adjustment, ...]:
     """Return what the fix changes about the next attempt."""
     kind = kind_of(fix.type)
@@ -107,6 +116,11 @@ def diff_of(fix: Fix, incident: Incident) -> str:
     """Return the fix as lines of a diff."""
     kind = kind_of(fix.type)
     return "" if kind is None else kind.diff(fix.params, incident)
+
+
+def expression_problem(value: Json) -> str | None:
+    """Return why a value can't be set: what a fix sets is a value, never an expression."""
+    return "an expression can't be set" if "${{" in str(value) else None
 
 
 def text_problem(value: Json, name: str) -> str | None:

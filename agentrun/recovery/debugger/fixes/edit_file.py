@@ -12,16 +12,18 @@ from agentrun.recovery.debugger.fixes import FixKind, text_problem
 from agentrun.recovery.debugger.incident import Incident
 
 
-def _problem(params: Mapping[str, Json], _incident: Incident) -> str | None:
+def _problem(params: Mapping[str, Json], incident: Incident) -> str | None:
     path = params.get("path")
     if not isinstance(path, str) or not path or "\0" in path:
         return "`path` must name a file"
     pure = PurePosixPath(path)
     if pure.is_absolute() or ".." in pure.parts or ".git" in pure.parts:
         return "`path` must lie below the step's folder, and not in .git"
-    return text_problem(params.get("old"), "old") or (
-        None if isinstance(params.get("new"), str) else "`new` must be a text"
-    )
+    if any(pure.name in check for check in incident.step.checks):
+        return "a check names this file: no fix loosens a check"
+    if problem := text_problem(params.get("old"), "old") or text_problem(params.get("new"), "new"):
+        return problem
+    return "`new` is `old`" if params["old"] == params["new"] else None
 
 
 def _diff(params: Mapping[str, Json], _incident: Incident) -> str:
@@ -37,5 +39,9 @@ KIND = FixKind(
     diff=_diff,
     risk="full",
     change=lambda params, _incident: {"edit": dict(params)},
-    params={"path": "relative to the step's folder", "old": "must occur once", "new": "the text"},
+    params={
+        "path": "relative to the step's folder",
+        "old": "must occur once",
+        "new": "the text in its place, not empty",
+    },
 )

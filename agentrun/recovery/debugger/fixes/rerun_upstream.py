@@ -8,9 +8,10 @@ from agentrun.recovery.debugger.incident import Incident
 
 
 def _problem(params: Mapping[str, Json], incident: Incident) -> str | None:
-    if params.get("step") in incident.repeatable:
+    wanted = str(params.get("step"))
+    if wanted in incident.repeatable:
         return None
-    if params.get("step") in incident.upstream:
+    if wanted in incident.upstream:
         return "it, or what ran because of it, is not idempotent"
     known = ", ".join(incident.upstream) or "none"
     return f"`step` must be one that this step needs: {known}"

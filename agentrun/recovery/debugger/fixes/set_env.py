@@ -1,32 +1,58 @@
-"""Set an environment variable for the step. Variables that decide what is run are out of reach."""
+"""Set an environment variable for the step.
+
+Safe are variables that the workflow knows (declared by the step, or named like an input) and a few
+that only say how to print; all others may decide what is run, and are for `full`. Credentials are
+never set.
+"""
 
 import re
 from collections.abc import Mapping
 
 from agentrun.core.model import Json
-from agentrun.recovery.debugger.fixes import FixKind, text_problem
+from agentrun.recovery.debugger.fixes import FixKind, Risk, expression_problem, text_problem
+from agentrun.recovery.debugger.fixes.reach import goes_elsewhere
 from agentrun.recovery.debugger.incident import Incident
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+_CREDENTIAL = re.compile(
+    r"AGENTRUN_.*|.*(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL).*", re.IGNORECASE
+)
 _DECIDES_WHAT_RUNS = re.compile(
-    r"PATH|HOME|SHELL|IFS|ENV|BASH_.*|LD_.*|DYLD_.*|PYTHON(?!UTF8|IOENCODING|UNBUFFERED).*|PERL.*"
-    r"|RUBY.*|NODE_.*|JAVA_.*|_JAVA.*|GIT_(?!TERMINAL_PROMPT).*|SSH_.*|EDITOR|VISUAL|PAGER|PROMPT.*"
-    r"|AGENTRUN_.*|.*_?(?:PROXY|COMMAND|OPTIONS|OPTS|ARGS|URL|HOST|ENDPOINT)"
-    r"|.*(?:KEY|TOKEN|SECRET|PASSWORD|CREDENTIALS).*",
+    r"PATH|.*_?PATH|HOME|SHELL|.*SHELLOPTS|IFS|ENV|PS4|BASH_.*|LD_.*|DYLD_.*|PYTHON.*|PERL.*|RUBY.*"
+    r"|NODE_.*|.*JAVA_.*|GIT_.*|SSH_.*|.*EDITOR|VISUAL|.*PAGER|PROMPT.*|.*(?:FLAGS|WRAPPER)|CC|CXX"
+    r"|LESSOPEN|ZDOTDIR|.*_?(?:PROXY|COMMAND|CMD|OPTIONS|OPTS|ARGS|URL|URI|HOST|ENDPOINT|REGISTRY)"
+    r"|XDG_.*|.*CONFIG.*|.*_HOME",
     re.IGNORECASE,
 )
+HARMLESS = frozenset(
+    {"PYTHONUTF8", "PYTHONIOENCODING", "PYTHONUNBUFFERED", "LANG", "LC_ALL", "LC_CTYPE", "LANGUAGE"}
+    | {"TZ", "TERM", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "CI", "DEBIAN_FRONTEND"}
+    | {"GIT_TERMINAL_PROMPT"}
+)
+"""How a program prints, and that nobody is there to be asked."""
 
 
 def _problem(params: Mapping[str, Json], incident: Incident) -> str | None:
     name, value = params.get("name"), params.get("value")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         return "`name` must be the name of a variable"
-    declared = name in incident.step.env
-    if _DECIDES_WHAT_RUNS.fullmatch(name) and not declared:
-        return f"{name} may decide what is run or whom it talks to: a fix must not set it"
-    if problem := text_problem(value, "value"):
+    if _CREDENTIAL.fullmatch(name):
+        return f"{name} may be a credential: a fix must not set it"
+    if problem := text_problem(value, "value") or expression_problem(value):
         return problem
     return "it has this value already" if incident.step.env.get(name) == value else None
+
+
+def _risk(params: Mapping[str, Json], incident: Incident) -> Risk:
+    name, value = str(params.get("name")), params.get("value")
+    if name in HARMLESS:
+        return "safe"
+    if _DECIDES_WHAT_RUNS.fullmatch(name):
+        return "full"
+    if any(key.upper() == name.upper() and str(v) == value for key, v in incident.inputs.items()):
+        return "safe"
+    declared = incident.step.env.get(name)
+    return "full" if declared is None or goes_elsewhere(declared, value) else "safe"
 
 
 def _diff(params: Mapping[str, Json], incident: Incident) -> str:
@@ -40,6 +66,7 @@ KIND = FixKind(
     "set an environment variable for the step",
     problem=_problem,
     diff=_diff,
+    risk=_risk,
     change=lambda params, _incident: {"env": {str(params["name"]): str(params["value"])}},
     params={"name": "the variable", "value": "its value"},
 )

@@ -1,6 +1,7 @@
 """Change a parameter of the step: an entry of `with`, or a key of its kind that is no program text.
 
-What is run (a command, a function, a URL's host, a prompt) is out of reach.
+What is run (a command, a function, a URL's host, a prompt) is out of reach. A value that reaches
+for another host or place than the one before is for `full`.
 """
 
 from collections.abc import Mapping
@@ -8,7 +9,8 @@ from collections.abc import Mapping
 import msgspec
 
 from agentrun.core.model import Json
-from agentrun.recovery.debugger.fixes import MAX_TEXT, FixKind
+from agentrun.recovery.debugger.fixes import MAX_TEXT, FixKind, Risk, expression_problem
+from agentrun.recovery.debugger.fixes.reach import goes_elsewhere
 from agentrun.recovery.debugger.incident import Incident
 
 OPEN_KEYS: Mapping[str, frozenset[str]] = {
@@ -24,6 +26,8 @@ def _problem(params: Mapping[str, Json], incident: Incident) -> str | None:
         return "`name` must be the name of a parameter"
     if len(msgspec.json.encode(value)) > MAX_TEXT:
         return "`value` is too large"
+    if problem := expression_problem(value):
+        return problem
     if name in OPEN_KEYS.get(incident.step.kind, ()):
         return None
     with_ = incident.step.with_
@@ -31,6 +35,12 @@ def _problem(params: Mapping[str, Json], incident: Incident) -> str | None:
         known = ", ".join(with_) if isinstance(with_, Mapping) and with_ else "none"
         return f"the step has no parameter {name!r} that a fix may change; `with` has: {known}"
     return "it has this value already" if with_[name] == value else None
+
+
+def _risk(params: Mapping[str, Json], incident: Incident) -> Risk:
+    with_ = incident.step.with_
+    before = with_.get(params.get("name")) if isinstance(with_, Mapping) else None
+    return "full" if goes_elsewhere(before, params.get("value")) else "safe"
 
 
 def _change(params: Mapping[str, Json], incident: Incident) -> Mapping[str, Json]:
@@ -51,6 +61,7 @@ KIND = FixKind(
     "change a parameter of the step",
     problem=_problem,
     diff=_diff,
+    risk=_risk,
     change=_change,
     params={"name": "a key of `with`", "value": "its value, any JSON"},
 )
