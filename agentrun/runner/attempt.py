@@ -20,6 +20,7 @@ from agentrun.errors import NotWritable
 from agentrun.recovery.adjust.apply import Adjusted, adjusted
 from agentrun.recovery.adjust.context_overflow import cut
 from agentrun.recovery.adjust.input_format import cleaned
+from agentrun.runner.names import rendered_env
 from agentrun.recovery.fallback import way
 from agentrun.runner.edits import EditRefused, edited
 from agentrun.runner.judge import Judge
@@ -142,16 +143,17 @@ class Attempts:
         outcome = await kind.execute(ctx)
         if isinstance(outcome, Evidence):
             return self._judge.failed(outcome, log)
-        return await self._judge.succeeded(outcome, step, ctx, order.names)
+        return await self._judge.succeeded(outcome, step, ctx, _names_inside(order, ctx.own_env))
 
     def _context(self, order: Order, change: Adjusted, kind: StepKind, log: FileLog) -> StepContext:
         step, key = change.step, order.key
         is_process = kind.program_text or step.kind == "agent"
         state_dir = self._places.state_dir(key) if is_process else Path()
         own_env = self._own_env(order, change, state_dir if is_process else None)
-        spec, values = _render_spec(step, kind, order.names, self._base_dir)
+        names = _names_inside(order, own_env)
+        spec, values = _render_spec(step, kind, names, self._base_dir)
         own_env |= values
-        stdin, with_ = render(step.stdin, order.names), render(step.with_, order.names)
+        stdin, with_ = render(step.stdin, names), render(step.with_, names)
         if step.kind == "workflow":
             with_ = order.outputs
         if change.clean_input:
@@ -189,9 +191,9 @@ class Attempts:
 
     def _own_env(self, order: Order, change: Adjusted, state_dir: Path | None) -> dict[str, str]:
         own = {
-            **_rendered(order.workflow.env, order.names),
+            **rendered_env(order.workflow.env, order.names),
             **order.env,  # rendered where it was written
-            **_rendered({**change.step.env, **change.env}, order.names),
+            **rendered_env({**change.step.env, **change.env}, order.names),
         }
         own |= {
             "AGENTRUN_TASK_ID": self._task_id,
@@ -213,18 +215,9 @@ class IdleTimeout(Exception):
     """The attempt printed nothing for longer than its `idle_timeout`."""
 
 
-def text_value(value: Json) -> str:
-    """Return a value as an environment variable holds it."""
-    from agentrun.workflow.expressions import text_of
-
-    return text_of(value)
-
-
-def _rendered(env: Mapping[str, str], names: Mapping[str, Any]) -> dict[str, str]:
-    return {
-        name: text_value(render(value, names)) if has_expression(value) else value
-        for name, value in env.items()
-    }
+def _names_inside(order: Order, own_env: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return the names of the attempt; `env` is what its process has."""
+    return {**order.names, "env": {**order.names["env"], **own_env}}
 
 
 def _new_remedies(change: Adjusted, order: Order) -> list[str]:

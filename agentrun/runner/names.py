@@ -14,6 +14,7 @@ from agentrun.core import address
 from agentrun.core.model import Json, Workflow
 from agentrun.core.state import StepState, TaskState
 from agentrun.core.value import Items, Value
+from agentrun.workflow.expressions import has_expression, render, text_of
 
 GetValue = Callable[[Value], Json]
 
@@ -138,7 +139,8 @@ def names(
     outputs: Outputs,
     env: Mapping[str, str],
 ) -> dict[str, Any]:
-    """Return what expressions of the step (or item) at `key` may use. `workflow` is its own.
+    """Return what expressions of the step (or item) at `key` may use. `workflow` is its own; what
+    it declares under `env` stands before the environment of this process, `env`.
 
     For "" it is what the workflow's `outputs` may use.
     """
@@ -159,7 +161,17 @@ def names(
         step = next(each for each in workflow.steps if each.id == address.step_id(key))
         value = outputs.items_of(loop, state.step(loop))[index]
         found |= {"item": value, step.as_: value, "index": index}
+    if workflow.env:
+        found["env"] = {**env, **rendered_env(workflow.env, found)}
     return found
+
+
+def rendered_env(env: Mapping[str, str], scope: Mapping[str, Any]) -> dict[str, str]:
+    """Return declared environment variables as a process gets them."""
+    return {
+        name: text_of(render(value, scope)) if has_expression(value) else value
+        for name, value in env.items()
+    }
 
 
 def attempt_names(key: str, step: StepState, number: int, idempotency_key: str) -> dict[str, Any]:
