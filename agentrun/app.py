@@ -73,15 +73,15 @@ def resume_task(request: ResumeRequest, reporters: Sequence[Reporter] = ()) -> F
     before = manager.read(task_id)
     pinned = pinned_workflow(before)
     secrets = secret_values(pinned)
-    if before.state.status == "succeeded" and not request.changes:
+    if before.certain and _is_over(before.state, request):
         view = manager.read(task_id, secrets)
-        assert view.state.ending is not None
-        outputs = _result(view.state, view.values.get)
-        return Finished(task_id, 0, view.state, pinned, outputs)
+        return _told_again(task_id, view.state, view.values.get, pinned)
     with manager.open(task_id, secrets) as task:
         for repair in task.repairs:
             for reporter in reporters:
                 reporter.warn(repair)
+        if _is_over(task.state, request):
+            return _told_again(task_id, task.state, task.values.get, pinned)
         clock = SteadyClock(not_before=task.state.updated_at)
         asyncio.run(end_leftovers_of(task.state))
         workflow, events = planned(task.state, pinned, request, task.bind, task.values)
@@ -92,6 +92,16 @@ def resume_task(request: ResumeRequest, reporters: Sequence[Reporter] = ()) -> F
         if request.workflow is not None:
             task.write_workflow()
         return finished
+
+
+def _is_over(state: TaskState, request: ResumeRequest) -> bool:
+    return state.status == "succeeded" and not request.changes
+
+
+def _told_again(
+    task_id: str, state: TaskState, get: Callable[[Value], Json], pinned: Workflow
+) -> Finished:
+    return Finished(task_id, 0, state, pinned, _result(state, get))
 
 
 def plan_resume(request: ResumeRequest) -> list[edit.Row]:

@@ -43,10 +43,22 @@ class TaskView:
     @no_collector()
     def state(self) -> TaskState:
         """Return the state after the last event, read from the snapshot and what came after."""
+        return folded(self.task_id, *self._recent)
+
+    @property
+    def certain(self) -> bool:
+        """Return whether the last event is surely on disk. A process that died before its sync, or
+        whose sync failed, leaves lines that can be read and yet may be gone after a power cut; the
+        mirror is written only after the sync, so what it holds is there.
+        """
+        _, found = self._recent
+        return found.mirror.tail is not None and found.mirror.intact == sum(map(len, found.lines))
+
+    @cached_property
+    def _recent(self) -> tuple[TaskCheckpoint | None, Survey]:
         checkpoint, known_seq = newest(self._snapshots, None)
         anchors = [checkpoint.anchor] if checkpoint else []
-        found = survey(self._disk, self._path, self._codec, anchors, known_seq)
-        return folded(self.task_id, checkpoint, found)
+        return checkpoint, survey(self._disk, self._path, self._codec, anchors, known_seq)
 
     @cached_property
     @no_collector()

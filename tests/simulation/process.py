@@ -8,11 +8,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from pathlib import Path
 from random import Random
 from typing import cast
 
 from agentrun.changes import planned
-from agentrun.requests import ResumeRequest
 from agentrun.clock import SteadyClock
 from agentrun.core import events as ev
 from agentrun.core.failure import Failure
@@ -22,7 +22,7 @@ from agentrun.core.state import TaskState
 from agentrun.core.value import Value
 from agentrun.errors import Locked
 from agentrun.recovery.debugger.memory import FixMemory
-from agentrun.recovery.gate import Gate, NotYet
+from agentrun.recovery.gate import Cause, Gate, NotYet
 from agentrun.requests import ResumeRequest
 from agentrun.runner.conduct import Rules
 from agentrun.runner.desk import Collaborators
@@ -32,7 +32,9 @@ from agentrun.runner.names import Outputs
 from agentrun.runner.order import Order
 from agentrun.runner.result import Done, Failed, Result
 from agentrun.store.disk import Disk
+from agentrun.store.journal import JOURNAL
 from agentrun.store.manager import CheckpointManager
+from agentrun.store.record import decode
 from agentrun.store.task import TaskStore
 from tests.simulation.oracle import Oracle, require
 from tests.simulation.plan import INPUTS, PAD, TICK_S, Plan
@@ -58,6 +60,14 @@ class World:
     processes: int = 0
     outputs: Json = None
     transcript: list[str] | None = None
+    _decoded: dict[bytes, ev.Recorded] = field(default_factory=dict)
+
+    def decoded(self, line: bytes) -> ev.Recorded:
+        """Return the record of a line of the journal."""
+        found = self._decoded.get(line)
+        if found is None:
+            found = self._decoded[line] = decode(line)
+        return found
 
     def say(self, *words: object) -> None:
         """Note something for the transcript, when there is one."""
@@ -99,11 +109,11 @@ class Process:
 
     # --- what the commands do -----------------------------------------------------------------------
 
-    def run(self, request: ResumeRequest) -> int:
-        """Start the task, or go on with it."""
+    def run(self) -> int:
+        """Start the task, or go on with it as a person who answers what it waits for."""
         try:
             if TASK in self._manager.ids():
-                return self._resume(request)
+                return self._resume()
             return self._start()
         finally:
             self._world.now_s = self._asyncio.time()
@@ -130,14 +140,19 @@ class Process:
             self._oracle.acknowledge(first)
             return self._perform(task, [], clock)
 
-    def _resume(self, request: ResumeRequest) -> int:
+    def _resume(self) -> int:
         plan = self._world.plan
         before = self._manager.read(TASK)
-        if before.state.status == "succeeded" and not request.changes:
+        answers = answers_for(plan, before.state)
+        request = ResumeRequest(TASK, Path(ROOT), answers=answers)
+        if before.certain and before.state.status == "succeeded" and not request.changes:
             self._tell_result(before.state, before.values.get)
             return 0
         with self._manager.open(TASK, {}) as task:
             self._check_opened(task)
+            if task.state.status == "succeeded" and not request.changes:
+                self._tell_result(task.state, task.values.get)
+                return 0
             clock = self._clock(task.state.updated_at)
             workflow, events = planned(task.state, plan.workflow, request, task.bind, task.values)
             assert workflow is plan.workflow
@@ -146,9 +161,10 @@ class Process:
             return self._perform(task, [resumed, *events], clock)
 
     def _check_opened(self, task: TaskStore) -> None:
-        view = self._manager.read(TASK)
-        self._oracle.found_on_disk(view.records)
-        require(task.state.seq == len(view.records), "the state is not that of the journal")
+        lines = self._world.system.content(f"{ROOT}/{TASK}/{JOURNAL}").split(b"\n")
+        records = [self._world.decoded(line) for line in lines[: task.seq]]
+        self._oracle.found_on_disk(records)
+        require(task.state.seq == len(records), "the state is not that of the journal")
         require(sha256(task.workflow_text).hexdigest() == self._world.plan.sha256, "the text")
         for repair in task.repairs:
             self._world.say("repaired:", repair)
@@ -390,5 +406,6 @@ class BusyGate:
         if self._random.random() >= self._busy_share:
             return _Admitted()
         until = now + self._random.choice((16, 64, 640)) * TICK_S
-        cause = self._random.choice(("limit", "breaker", "rate_limit"))
+        causes: tuple[Cause, ...] = ("limit", "breaker", "rate_limit")
+        cause = self._random.choice(causes)
         return NotYet(until, "busy", cause, park=self._random.random() < 0.1)

@@ -1,13 +1,18 @@
 """What the simulation has found, each as small as it gets."""
 
+from pathlib import Path
+
 import pytest
 
+from agentrun.app import resume_task, run_task
 from agentrun.core import events as ev
 from agentrun.core.failure import CATEGORY_OF, Failure, Kind
 from agentrun.core.model import Step, Workflow
 from agentrun.core.schedule import Attempt, Begin, Schedule
 from agentrun.core.state import TaskState, replay
 from agentrun.core.value import Inline
+from agentrun.requests import ResumeRequest, RunRequest
+from agentrun.store.manager import CheckpointManager
 
 HOLDER = ev.Holder(1, 1, 1, "host", "boot")
 BROKEN = Failure(CATEGORY_OF[Kind.UNKNOWN], Kind.UNKNOWN, "broken")
@@ -64,3 +69,24 @@ def test_a_step_that_ran_in_spite_of_a_failure_waits_when_both_are_tried_again()
     state.step("a").status = "succeeded"
     schedule.follow(ev.StepSucceeded("a", 2))
     assert schedule.actions(20.0) == [Begin("b")]
+
+
+def test_a_result_that_may_not_be_on_disk_is_put_there_before_it_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process died before the last sync, or the sync failed: `resume` could read that the task
+    had succeeded, printed the result, and a power cut took it away.
+    """
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    workflow = tmp_path / "workflow.yaml"
+    workflow.write_text("steps:\n  - {id: a, run: echo done}\n")
+    root = tmp_path / "checkpoints"
+    done = run_task(RunRequest(workflow, root))
+    assert CheckpointManager(root).read(done.task_id).certain
+    mirror = root / done.task_id / "journal.mirror.jsonl"
+    lines = mirror.read_bytes().splitlines(keepends=True)
+    mirror.write_bytes(b"".join(lines[:-1]))
+    assert not CheckpointManager(root).read(done.task_id).certain
+    again = resume_task(ResumeRequest(done.task_id, root))
+    assert (again.exit_code, again.outputs) == (0, done.outputs)
+    assert CheckpointManager(root).read(done.task_id).certain
