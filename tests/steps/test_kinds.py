@@ -17,7 +17,7 @@ from agentrun.steps.kind import StepKind
 
 pytestmark = pytest.mark.anyio
 
-COMMON = frozenset({"id", "name", "needs", "if", "for_each", "as", "max_parallel", "until", "max_rounds", "timeout", "idle_timeout", "retry", "on_error", "fallback", "checks", "output", "env", "cwd", "stdin", "with", "component", "idempotent", "continue_on_error"})  # fmt: skip
+COMMON = frozenset({"id", "name", "needs", "if", "for_each", "as", "max_parallel", "until", "max_rounds", "timeout", "idle_timeout", "retry", "on_error", "fallback", "checks", "output", "env", "cwd", "stdin", "with", "component", "idempotent", "continue_on_error", "remedies"})  # fmt: skip
 KINDS = [registry.get(name) for name in registry.built_in_names()]
 
 
@@ -33,7 +33,7 @@ def test_a_kind_fits_its_own_description(kind: StepKind) -> None:
             assert isinstance(hint.__metadata__[0], str)
 
 
-@pytest.mark.parametrize("name", ["wait", "approval", "workflow"])
+@pytest.mark.parametrize("name", ["wait", "approval"])
 async def test_kinds_that_the_runner_performs_are_never_executed(name: str, make_ctx: Any) -> None:
     with pytest.raises(RuntimeError, match="the runner"):
         await registry.get(name).execute(make_ctx())
