@@ -7,31 +7,48 @@ EX_SOFTWARE).
 
 import sys
 
+FAILED = 1
+REFUSED = 2
 BUG = 70
 INTERRUPTED = 130
 
 
 def main() -> None:
     """Run the command line of this process and exit."""
+    _open_closed_streams()
     sys.exit(run(sys.argv[1:]))
 
 
 def run(args: list[str]) -> int:
     """Run a command line and return its exit code."""
-    if args == ["--version"]:
-        return _version()
-    from agentrun.errors import AgentrunError
-
     try:
-        return _execute(args)
-    except AgentrunError as error:
-        return _refuse(error)
+        if args == ["--version"]:
+            return _version()
+        return _told(args)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
         return _silence()
+    except OSError as error:  # the world's, met by nobody who knows more of it
+        return _stop(error)
     except Exception:  # noqa: BLE001 - the boundary: a bug is told as one
         return _bug()
+
+
+def _told(args: list[str]) -> int:
+    """Run a command line; tell what it refused, and whether its output got lost."""
+    from agentrun.errors import AgentrunError
+
+    try:
+        code = _execute(args)
+    except AgentrunError as error:
+        from agentrun.cli.refusal import tell
+
+        code = tell(error, args)
+    from agentrun.report import screen
+
+    lost = screen.lost_output()
+    return code if lost is None else code or _stop(lost)
 
 
 def _execute(args: list[str]) -> int:
@@ -48,18 +65,36 @@ def _execute(args: list[str]) -> int:
 def _version() -> int:
     from agentrun import __version__
 
-    try:
-        sys.stdout.write(f"agentrun {__version__}\n")
-        sys.stdout.flush()
-    except BrokenPipeError:
-        return _silence()
+    sys.stdout.write(f"agentrun {__version__}\n")
+    sys.stdout.flush()
     return 0
 
 
-def _refuse(error: "AgentrunError") -> int:  # type: ignore[name-defined]  # noqa: F821
-    from agentrun.cli.refusal import tell
+def _open_closed_streams() -> None:
+    """Have all three streams, where the caller closed some (`>&-`): the next file that is opened,
+    a journal, would be taken for one.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            import os
 
-    return tell(error)
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+            mode = "w" if number else "r"
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+
+
+def _stop(error: OSError) -> int:
+    """Say what of the world did not let agentrun go on."""
+    import os
+
+    from agentrun.report import screen
+
+    if error.filename is None and not os.path.exists("."):
+        screen.stderr().line("error: the folder you are in is gone\n  hint: cd to another one")
+        return REFUSED
+    screen.stderr().line(f"error: {error.filename or 'stdout'}: {error.strerror or error}")
+    screen.stdout().give_up()
+    return FAILED
 
 
 def _silence() -> int:

@@ -16,7 +16,7 @@ from agentrun.core import events as ev
 from agentrun.core.model import Json, Workflow
 from agentrun.core.state import TaskState, apply
 from agentrun.core.value import Value
-from agentrun.errors import UsageError
+from agentrun.errors import UsageError, about
 from agentrun.perform import perform, refuse_survivors
 from agentrun.recovery import history
 from agentrun.report.reporter import Reporter
@@ -45,7 +45,9 @@ def run_task(request: RunRequest, reporters: Sequence[Reporter] = ()) -> Finishe
     inputs = resolved_inputs(workflow, request)
     secrets = secret_values(workflow)
     clock = SteadyClock()
-    task_id = request.task_id or new_id(manager, workflow, clock)
+    task_id = request.task_id
+    if task_id is None:
+        task_id = new_id(manager, workflow, clock)
     values = manager.new_values(task_id, secrets)
     started = ev.TaskStarted(
         workflow=workflow.name,
@@ -60,7 +62,10 @@ def run_task(request: RunRequest, reporters: Sequence[Reporter] = ()) -> Finishe
         sources={path: values.put_text(s.encode()) for path, s in workflow.sources.items()},
     )
     first = [ev.Recorded(1, clock.now(), started)]
-    with manager.create(task_id, text, workflow.sources, first, secrets, values=values) as task:
+    with (
+        manager.create(task_id, text, workflow.sources, first, secrets, values=values) as task,
+        about(task_id),
+    ):
         for reporter in reporters:
             reporter.records(first, task.state)
         return _perform(manager, task, workflow, [], secrets, reporters, clock)
@@ -70,6 +75,16 @@ def resume_task(request: ResumeRequest, reporters: Sequence[Reporter] = ()) -> F
     """Go on with a task; on one that has succeeded, return its result again."""
     manager = CheckpointManager(request.root)
     task_id = manager.resolve(request.task_id)
+    with about(task_id):
+        return _resumed(manager, task_id, request, reporters)
+
+
+def _resumed(
+    manager: CheckpointManager,
+    task_id: str,
+    request: ResumeRequest,
+    reporters: Sequence[Reporter],
+) -> Finished:
     before = manager.read(task_id)
     pinned = pinned_workflow(before)
     secrets = secret_values(pinned)

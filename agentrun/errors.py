@@ -4,16 +4,35 @@ The one error boundary in `agentrun/__main__.py` prints `message`, then `hint` (
 and exits with `exit_code`: no traceback for what a user or the world did.
 """
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
 
 class AgentrunError(Exception):
-    """Base of all: `message` says what and where, `hint` what to do next."""
+    """Base of all: `message` says what and where, `hint` what to do next.
+
+    `next_words` is the command to type next, without `agentrun`, where one is known; `task_id` the
+    task that it is about.
+    """
 
     exit_code = 1
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", next_words: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.next_words = tuple(next_words)
+        self.task_id: str | None = None
+
+
+@contextmanager
+def about(task_id: str) -> Iterator[None]:
+    """Say of every error that leaves this block which task it is about."""
+    try:
+        yield
+    except AgentrunError as error:
+        error.task_id = error.task_id or task_id
+        raise
 
 
 class UsageError(AgentrunError):

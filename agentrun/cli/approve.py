@@ -33,14 +33,16 @@ def approve_command(
     """Answer an approval. A process that runs the task goes on by itself; else resume it."""
     from agentrun.report import screen, words
     from agentrun.steer import answer_task
+    from agentrun.store.manager import CheckpointManager
 
     now = settings.current()
-    key, live = answer_task(now.root, task, step, answer)
+    task_id = CheckpointManager(now.root).resolve(task)
+    key, live = answer_task(now.root, task_id, step, answer)
     err = screen.stderr(color=now.color)
     if not now.quiet:
         err.line(f"{key}: answered")
         if live:
             err.line("  the process that runs the task goes on with it")
-        else:
-            err.line(f"  next     {words.typed(now.command('resume', task))}")
+        then = "inspect" if live else "resume"
+        err.line(f"  next     {words.typed(now.command(then, task_id))}")
     return 0

@@ -12,10 +12,20 @@ from typing import Annotated, BinaryIO
 
 import typer
 
+from agentrun.cli import options
 from agentrun.core.failure import Category, Evidence, Kind, Verdict
+from agentrun.errors import UsageError
 from agentrun.failures.classify import classify
 from agentrun.failures.evidence import from_jsonl
 from agentrun.failures.hints import hint_for
+from agentrun.report import screen
+
+EXAMPLES = """
+make 2>&1 | agentrun classify --exit-code 2
+agentrun classify --status 429 --json < body.json
+agentrun classify --signal KILL < /dev/null
+agentrun classify --jsonl < failures.jsonl > verdicts.jsonl
+"""
 
 MAX_LINE_BYTES = 16 * 1024 * 1024
 """A longer line of --jsonl is answered as unreadable instead of being held in memory."""
@@ -53,21 +63,16 @@ def classify_command(
     jsonl: Annotated[
         bool, typer.Option("--jsonl", help="Read one failure a line, answer one line each.")
     ] = False,
-    json_: Annotated[bool, typer.Option("--json", help="Answer with one JSON object.")] = False,
+    json_: options.JsonFlag = False,
 ) -> None:
-    r"""Explain a failure: its category, its kind, and the rule and evidence behind them.
+    """Explain a failure: its category, its kind, and the rule and evidence behind them.
 
     The text is read from stdin.
-
-    \b
-    Examples:
-      make 2>&1 | agentrun classify --exit-code 2
-      agentrun classify --status 429 --json < body.json
-      agentrun classify --signal KILL < /dev/null
-      agentrun classify --jsonl < failures.jsonl > verdicts.jsonl
     """
     if sys.stdin.isatty():
-        raise _usage("the failure's text is read from stdin; try: COMMAND 2>&1 | agentrun classify")
+        raise UsageError(
+            "the failure's text is read from stdin", "COMMAND 2>&1 | agentrun classify"
+        )
     flags: dict[str, object] = {
         "exit_code": exit_code,
         "signal": signal,
@@ -78,19 +83,13 @@ def classify_command(
     if not jsonl:
         _answer_one(flags, as_json=json_)
     elif any(value is not None for value in flags.values()):
-        raise _usage("--jsonl carries the signals on each line; leave out the other flags")
+        raise UsageError("--jsonl carries the signals on each line; leave out the other flags")
     else:
         _answer_lines(sys.stdin.buffer)
 
 
-def _usage(message: str) -> typer.Exit:
-    typer.echo(f"agentrun classify: {message}", err=True)
-    return typer.Exit(2)
-
-
 def _print(line: str) -> None:
-    """Write a line as UTF-8: text from JSON may hold half a surrogate pair."""
-    typer.echo(line.encode("utf-8", "replace"))
+    screen.stdout().line(line)
 
 
 # One failure
@@ -100,7 +99,7 @@ def _answer_one(flags: dict[str, object], *, as_json: bool) -> None:
     try:
         evidence = from_jsonl({**flags, "text": _head_and_tail(sys.stdin.buffer)})
     except ValueError as error:
-        raise _usage(str(error)) from error
+        raise UsageError(str(error)) from error
     verdict = classify(evidence, now=time.time())
     if as_json:
         answer = {**_as_json(verdict), "hint": hint_for(verdict)}
@@ -163,7 +162,7 @@ def _answer(number: int, line: bytes) -> dict[str, object]:
         verdict = classify(_evidence(entry), now=time.time())
     except (ValueError, RecursionError) as error:
         reason = f"line {number}: {error}"[:MAX_REASON_CHARS]
-        typer.echo(f"agentrun classify: {reason}", err=True)
+        screen.stderr().line(f"agentrun classify: {reason}")
         verdict = Verdict(Category.FATAL, Kind.UNKNOWN, UNREADABLE, reason)
     return {"id": entry.get("id") if isinstance(entry, dict) else None, **_as_json(verdict)}
 

@@ -96,6 +96,8 @@ def parse(args: Sequence[str]) -> Line | None:
             return None
     if len(plain) != 2 or plain[0] != command or not plain[1]:
         return None
+    if "json" in found:
+        given["json"] = True
     return Line(command, plain[1], found, given)
 
 

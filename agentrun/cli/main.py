@@ -79,20 +79,20 @@ def execute(args: Sequence[str]) -> int:
     except typer.Abort:
         return 130
     except typer.TyperException as error:
-        return _usage_error(error)
+        return _usage_error(error, args)
     return result if isinstance(result, int) else 0
 
 
-def _usage_error(error: typer.TyperException) -> int:
-    """Print what was wrong, then how the command is used."""
-    out = screen.stderr(color=settings.current().color)
+def _usage_error(error: typer.TyperException, args: Sequence[str]) -> int:
+    """Say what was wrong, then how the command is used."""
     message = error.format_message()
     if type(error).__name__ == "NoArgsIsHelpError":
         screen.stdout().line(message)
         return 0
-    out.line(f"{out.paint('red', 'error:')} {message}")
+    from agentrun.cli import refusal
+    from agentrun.errors import UsageError
+
     ctx = getattr(error, "ctx", None)
-    if ctx is not None:
-        out.line(f"  {ctx.get_usage()}".replace("\n", "\n  "))
-        out.line(f"  try: {ctx.command_path} --help")
-    return error.exit_code
+    usage = "" if ctx is None else ctx.get_usage()
+    settings.change(json="--json" in args or None)  # it may stand behind the mistake
+    return refusal.tell(UsageError(message, usage), args)

@@ -4,7 +4,14 @@ from typing import Annotated
 
 import typer
 
-from agentrun.cli import complete
+from agentrun.cli import complete, settings
+
+
+def _expect_object(given: bool) -> bool:
+    """Note that a script waits for JSON, so that a refusal is told as JSON too."""
+    settings.change(json=given or None)
+    return given
+
 
 Task = Annotated[
     str,
@@ -14,7 +21,9 @@ Task = Annotated[
         autocompletion=complete.task_ids,
     ),
 ]
-JsonFlag = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+JsonFlag = Annotated[
+    bool, typer.Option("--json", help="One JSON object on stdout.", callback=_expect_object)
+]
 Events = Annotated[
     str | None,
     typer.Option(

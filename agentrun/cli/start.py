@@ -24,11 +24,10 @@ def run(
     resume: bool = False,
     max_parallel: int | None = None,
     dry_run: bool = False,
-    json: bool = False,
+    json: bool = False,  # noqa: ARG001 - it is in the settings
     events: str | None = None,
 ) -> int:
     """Start a task; return the exit code."""
-    settings.change(json=json or None)
     from agentrun.errors import UsageError
     from agentrun.requests import RunRequest
 
@@ -64,11 +63,10 @@ def resume(
     skip: Sequence[str] | None = None,
     answers: Sequence[str] | None = None,
     max_parallel: int | None = None,
-    json: bool = False,
+    json: bool = False,  # noqa: ARG001 - it is in the settings
     events: str | None = None,
 ) -> int:
     """Go on with a task; return the exit code."""
-    settings.change(json=json or None)
     from agentrun.requests import ResumeRequest
 
     now = settings.current()

@@ -12,7 +12,7 @@ from agentrun.core import address
 from agentrun.core.model import Json, Workflow
 from agentrun.core.state import TaskState
 from agentrun.core.value import Items, Value
-from agentrun.errors import AgentrunError
+from agentrun.errors import AgentrunError, about
 from agentrun.report.incident import Log
 from agentrun.store.manager import CheckpointManager
 from agentrun.store.view import TaskView
@@ -24,7 +24,9 @@ TAIL_BYTES = 8192
 def open_view(settings: Settings, task: str) -> TaskView:
     """Return the task that is meant. Raises UsageError when there is none."""
     manager = CheckpointManager(settings.root)
-    return manager.read(manager.resolve(task))
+    task_id = manager.resolve(task)
+    with about(task_id):
+        return manager.read(task_id)
 
 
 def definition(view: TaskView) -> Workflow | None:

@@ -26,7 +26,6 @@ def validate_command(
     run, retries inside retries) do not make a file invalid. Exit code 0 when all files are valid, 2
     otherwise. With --json a list of problems goes to stdout.
     """
-    settings.change(json=json or None)
     from pathlib import Path
 
     results = [(file, *_checked(Path(file))) for file in files]

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from agentrun.core.model import Json, Workflow
 from agentrun.core.state import StepState, TaskState
+from agentrun.errors import AgentrunError
 from agentrun.report import words
 from agentrun.report.ending import told_failure, told_step
 from agentrun.report.next_command import next_commands
@@ -59,21 +60,25 @@ def task_object(
     }
 
 
-def refusal_object(message: str, hint: str, exit_code: int) -> dict[str, Json]:
+def refusal_object(error: AgentrunError, command: str) -> dict[str, Json]:
     """Return the object of `--json` when agentrun itself refused or had to stop."""
-    error = {"step": None, "category": "fatal", "kind": "invalid_config"}
-    if exit_code == 4:
-        error["kind"] = "resource_conflict"
+    kind = "resource_conflict" if error.exit_code == 4 else "invalid_config"
     return {
-        "task_id": None,
+        "task_id": error.task_id,
         "workflow": None,
         "status": "refused",
-        "exit_code": exit_code,
+        "exit_code": error.exit_code,
         "outputs": None,
-        "error": {**error, "message": message, "hint": hint},
+        "error": {
+            "step": None,
+            "category": "fatal",
+            "kind": kind,
+            "message": error.message,
+            "hint": error.hint,
+        },
         "steps": {},
         "usage": {},
-        "next": None,
+        "next": command,
     }
 
 

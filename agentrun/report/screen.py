@@ -24,10 +24,14 @@ DEFAULT_WIDTH = 100
 
 
 class Screen:
-    """Writes lines to one stream. `color` None means: on a terminal, unless NO_COLOR is set."""
+    """Writes lines to one stream. `color` None means: on a terminal, unless NO_COLOR is set.
+    `is_output` says that what it is given must not get lost unnoticed.
+    """
 
-    def __init__(self, stream: TextIO, *, color: bool | None = None) -> None:
-        self.stream = stream
+    def __init__(
+        self, stream: TextIO, *, color: bool | None = None, is_output: bool = False
+    ) -> None:
+        self.stream, self.is_output = stream, is_output
         self.terminal = _is_terminal(stream)
         self.color = self._wants_color() if color is None else color and self.terminal
         self.broken = False
@@ -76,6 +80,10 @@ class Screen:
             self.stream.flush()
         except (BrokenPipeError, ValueError):
             self.give_up()
+        except OSError as error:  # a full disk behind `> file`: the task must not die of it
+            self.give_up()
+            if self.is_output:
+                _lost.append(error)
 
     def give_up(self) -> None:
         """Swallow everything from now on, also what Python flushes at its end."""
@@ -88,6 +96,14 @@ class Screen:
             return
 
 
+_lost: list[OSError] = []
+
+
+def lost_output() -> OSError | None:
+    """Return why stdout did not take all it was given, None when it did or its reader went away."""
+    return _lost.pop() if _lost else None
+
+
 def _is_terminal(stream: TextIO) -> bool:
     try:
         return stream.isatty()
@@ -97,7 +113,7 @@ def _is_terminal(stream: TextIO) -> bool:
 
 def stdout(*, color: bool | None = None) -> Screen:
     """Return the screen for results and views."""
-    return Screen(sys.stdout, color=color)
+    return Screen(sys.stdout, color=color, is_output=True)
 
 
 def stderr(*, color: bool | None = None) -> Screen:

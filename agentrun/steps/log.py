@@ -147,10 +147,23 @@ class _End:
 
 def _open(path: Path) -> int:
     _make_folders(path.parent)
+    _put_aside(path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
     fd = os.open(path, flags, 0o600)
     os.fchmod(fd, 0o600)  # whatever the umask
     return fd
+
+
+def _put_aside(path: Path) -> None:
+    """Keep as `1.log.1` the log of an attempt that was forgotten on demand (`resume --from`): its
+    number is given out again.
+    """
+    if path.is_symlink() or not path.is_file():
+        return
+    number = 1
+    while os.path.lexists(f"{path}.{number}"):
+        number += 1
+    os.rename(path, f"{path}.{number}")
 
 
 def _make_folders(folder: Path) -> None:

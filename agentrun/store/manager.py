@@ -48,6 +48,8 @@ class CheckpointManager:
 
     def new_values(self, task_id: str, secrets: Mapping[str, str]) -> ValueStore:
         """Return the value store of a task that is to be created, to make its first event with."""
+        if task_id == names.LATEST:
+            raise UsageError(f"{task_id!r} is the word for the newest task, not the id of one.")
         return ValueStore(self._folder(task_id), self.disk.for_task(task_id), secrets)
 
     def create(
@@ -114,7 +116,7 @@ class CheckpointManager:
         known = self.ids()
         if text in known:
             return text
-        if text == "latest" and known:
+        if text == names.LATEST and known:
             return max(known, key=lambda task_id: (self._touched(task_id), task_id))
         found = [task_id for task_id in known if text and task_id.startswith(text)]
         if len(found) == 1:
@@ -125,6 +127,7 @@ class CheckpointManager:
                 f"{shown!r} is the beginning of {len(found)} task ids: {', '.join(found[:5])}"
                 + (", ..." if len(found) > 5 else ""),
                 "Give more of it.",
+                ["list"],
             )
         raise self._unknown(shown, known)
 
@@ -170,6 +173,7 @@ class CheckpointManager:
         return UsageError(
             f"There is a task {task_id} already.",
             f"Go on with it: agentrun resume {task_id}. Or choose another --task-id.",
+            ["resume", task_id],
         )
 
     def _unknown(self, text: str, known: Sequence[str]) -> UsageError:
@@ -179,9 +183,15 @@ class CheckpointManager:
                 "Is it another folder? Give it with --checkpoints DIR.",
             )
         close = names.near(text, known)
-        meant = f"Did you mean {' or '.join(close)}? " if close else ""
+        if close:
+            meant = f"Did you mean {' or '.join(close)}?"
+        else:
+            latest = max(known, key=lambda task_id: (self._touched(task_id), task_id))
+            meant = f"The latest is {latest}."
         return UsageError(
-            f"There is no task {text!r} in {self.root}.", f"{meant}See all of them: agentrun list"
+            f"There is no task {text!r} in {self.root}.",
+            f"{meant} See all of them: agentrun list",
+            ["list"],
         )
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from agentrun.errors import UsageError
 
 MAX_ID = 120
+LATEST = "latest"
 _ALLOWED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
 
 
@@ -74,4 +75,8 @@ def near(text: str, ids: Iterable[str]) -> list[str]:
 
     known = list(ids)
     found = [known_id for known_id in known if text and text in known_id][:3]
-    return found or get_close_matches(text, known, n=3, cutoff=0.5)
+    if found or not text:
+        return found
+    begins = {known_id[: len(text)]: known_id for known_id in known}  # of alike ones the newest
+    alike = [begins[begin] for begin in get_close_matches(text, begins, n=3, cutoff=0.6)]
+    return alike or get_close_matches(text, known, n=3, cutoff=0.5)

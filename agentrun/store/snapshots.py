@@ -126,15 +126,17 @@ def checkpoint_of(state: TaskState, anchor: Anchor) -> TaskCheckpoint:
 
 
 def progress(state: TaskState) -> float:
-    """Return how much of the workflow's own steps is settled, in percent."""
+    """Return how much of the workflow's own steps is done, in percent; failed is not done."""
     if state.status == "succeeded":
         return 100.0
     if state.steps_total < 1:
         return 0.0
-    settled = sum(
-        step.settled for key, step in state.steps.items() if "/" not in key and "[" not in key
+    done = sum(
+        step.status in {"succeeded", "skipped"}
+        for key, step in state.steps.items()
+        if "/" not in key and "[" not in key
     )
-    return round(min(100.0, 100.0 * settled / state.steps_total), 1)
+    return round(min(100.0, 100.0 * done / state.steps_total), 1)
 
 
 def is_due(seq: int, last_seq: int) -> bool:

@@ -40,6 +40,7 @@ class InvalidWorkflow(UsageError):
         super().__init__(
             f"{render_problems(self.problems)}\n{errors} {noun}: nothing was run",
             "correct the file, then check it with `agentrun validate FILE`",
+            ["validate", *dict.fromkeys(each.file for each in self.problems[:1])],
         )
 
 

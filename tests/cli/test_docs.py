@@ -10,6 +10,7 @@ from agentrun import __main__
 from agentrun.cli import lazy
 from agentrun.cli.commands import COMMANDS
 from agentrun.cli.main import group
+from agentrun.errors import UsageError
 from agentrun.report.result import refusal_object
 
 DOCS = Path(__main__.__file__).parents[1] / "docs" / "commands.md"
@@ -57,7 +58,7 @@ def test_the_global_options_are_told() -> None:
 
 
 def test_the_keys_of_json_are_told() -> None:
-    keys = ", ".join(refusal_object("", "", 2))
+    keys = ", ".join(refusal_object(UsageError(""), ""))
     assert "{" + keys + "}" in sections()["run"]
 
 

@@ -77,6 +77,7 @@ def refusing(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
     def execute(_args: object) -> int:
         raise error
 
+    settings.reset()
     monkeypatch.setattr("agentrun.cli.main.execute", execute)
 
 
@@ -84,7 +85,11 @@ def test_an_error_of_ours_is_a_message_a_hint_and_its_code(
     agentrun: Agentrun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refusing(NotWritable("checkpoints/x: no space\x1b[2J left", "free some"), monkeypatch)
-    assert agentrun("list") == (4, "", "error: checkpoints/x: no space left\n  hint: free some\n")
+    assert agentrun("list") == (
+        4,
+        "",
+        "error: checkpoints/x: no space left\n  hint: free some\n  next: agentrun doctor\n",
+    )
 
 
 def test_an_interruption_is_130(agentrun: Agentrun, monkeypatch: pytest.MonkeyPatch) -> None:

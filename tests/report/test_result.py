@@ -6,6 +6,7 @@ import pytest
 from agentrun.core import events as ev
 from agentrun.core.model import Json
 from agentrun.core.value import Inline
+from agentrun.errors import NotWritable, UsageError
 from agentrun.report.result import refusal_object, task_object, write_json, write_result
 from agentrun.report.screen import Screen
 from tests.report.story import FakeTerminal, Story, failed_story, looped_story, plain_screen
@@ -115,7 +116,8 @@ def test_an_approval_is_no_error() -> None:
 
 def test_a_refusal_has_the_same_keys() -> None:
     story = failed_story()
-    refused = refusal_object("no such file", "look", 2)
+    refused = refusal_object(UsageError("no such file", "look"), "agentrun list")
     assert refused.keys() == task_object(story.state, None, exit_code=1).keys()
     assert refused["error"]["message"] == "no such file"
-    assert refusal_object("full disk", "", 4)["exit_code"] == 4
+    assert refused["next"] == "agentrun list"
+    assert refusal_object(NotWritable("full disk"), "")["exit_code"] == 4
