@@ -4,9 +4,7 @@ Owns `run` and `resume`: what they check, in which order, before the loop and af
 task from outside is in steer.py. Raises AgentrunError for everything that a user or the world did.
 """
 
-import asyncio
 import os
-import secrets as random_source
 from collections.abc import Callable, Mapping, Sequence
 
 from agentrun import __version__
@@ -20,12 +18,11 @@ from agentrun.errors import UsageError, about
 from agentrun.perform import perform, refuse_survivors
 from agentrun.recovery import history
 from agentrun.report.reporter import Reporter
-from agentrun.requests import Finished, ResumeRequest, RunRequest
+from agentrun.requests import Finished, ResumeRequest, RunRequest, StubRequest
 from agentrun.runner import edit
 from agentrun.runner.names import Outputs
-from agentrun.steps.orphans import end_leftovers
+from agentrun.runner.stub import NO_STUBS, Stubs
 from agentrun.store import host
-from agentrun.store.cleaning import retain
 from agentrun.store.manager import CheckpointManager
 from agentrun.store.task import TaskStore
 from agentrun.workflow.cache import load_cached
@@ -38,12 +35,15 @@ def run_task(request: RunRequest, reporters: Sequence[Reporter] = ()) -> Finishe
     """Start a task and run it to its end, pause or stop."""
     manager = CheckpointManager(request.root)
     if request.task_id is not None and request.resume_existing and _exists(manager, request):
-        resume = ResumeRequest(request.task_id, request.root, max_parallel=request.max_parallel)
+        resume = ResumeRequest(
+            request.task_id, request.root, max_parallel=request.max_parallel, stub=request.stub
+        )
         return resume_task(resume, reporters)
     text = read_bytes(request.file)
     workflow = load_cached(request.file, text)
     inputs = resolved_inputs(workflow, request)
-    secrets = secret_values(workflow)
+    stubs = _stubs(request.stub, workflow, manager)
+    secrets = secret_values(workflow, optional=bool(stubs))
     clock = SteadyClock()
     task_id = request.task_id
     if task_id is None:
@@ -68,7 +68,7 @@ def run_task(request: RunRequest, reporters: Sequence[Reporter] = ()) -> Finishe
     ):
         for reporter in reporters:
             reporter.records(first, task.state)
-        return _perform(manager, task, workflow, [], secrets, reporters, clock)
+        return _perform(manager, task, workflow, _marked(stubs), secrets, reporters, clock, stubs)
 
 
 def resume_task(request: ResumeRequest, reporters: Sequence[Reporter] = ()) -> Finished:
@@ -87,7 +87,8 @@ def _resumed(
 ) -> Finished:
     before = manager.read(task_id)
     pinned = pinned_workflow(before)
-    secrets = secret_values(pinned)
+    _refuse_unsaid(before.state, request)
+    secrets = secret_values(pinned, optional=bool(request.stub))
     if before.certain and _is_over(before.state, request):
         view = manager.read(task_id, secrets)
         return _told_again(task_id, view.state, view.values.get, pinned)
@@ -98,12 +99,15 @@ def _resumed(
         if _is_over(task.state, request):
             return _told_again(task_id, task.state, task.values.get, pinned)
         clock = SteadyClock(not_before=task.state.updated_at)
+        import asyncio
+
         asyncio.run(end_leftovers_of(task.state))
         workflow, events = planned(task.state, pinned, request, task.bind, task.values)
         parallel = _parallel(request.max_parallel, task.state)
         epoch = 1 if task.state.holder is None else task.state.holder.epoch + 1
-        first = [ev.TaskResumed(host.this_process(epoch), parallel), *events]
-        finished = _perform(manager, task, workflow, first, secrets, reporters, clock)
+        stubs = _stubs(request.stub, workflow, manager)
+        first = [ev.TaskResumed(host.this_process(epoch), parallel), *events, *_marked(stubs)]
+        finished = _perform(manager, task, workflow, first, secrets, reporters, clock, stubs)
         if request.workflow is not None:
             task.write_workflow()
         return finished
@@ -138,18 +142,50 @@ def plan_resume(request: ResumeRequest) -> list[edit.Row]:
 # --- parts ----------------------------------------------------------------------------------------
 
 
-def secret_values(workflow: Workflow) -> dict[str, str]:
-    """Return the declared secrets from the environment. Raises UsageError for missing ones."""
+def _stubs(asked: StubRequest, workflow: Workflow, manager: CheckpointManager) -> Stubs:
+    if not asked:
+        return NO_STUBS
+    from agentrun.stubs import read_stubs
+
+    return read_stubs(asked, workflow, manager)
+
+
+def _marked(stubs: Stubs) -> list[ev.Event]:
+    """Return the event that says of a task that not everything in it is real."""
+    if not stubs:
+        return []
+    from agentrun.stubs import mark
+
+    return [ev.Warned(mark(stubs))]
+
+
+def _refuse_unsaid(state: TaskState, request: ResumeRequest) -> None:
+    """Keep a task that was begun with stubs from doing the rest for real by accident."""
+    if request.stub or not state.warnings or state.status == "succeeded":
+        return
+    from agentrun.stubs import is_stubbed
+
+    if is_stubbed(state):
+        raise UsageError(
+            f"{state.task_id} was run with stubs",
+            "give --stub again, or say --stub none to do the rest for real",
+        )
+
+
+def secret_values(workflow: Workflow, *, optional: bool = False) -> dict[str, str]:
+    """Return the declared secrets from the environment. Raises UsageError for missing ones, unless
+    they are optional: a stubbed step needs none.
+    """
     names = {*workflow.secrets}
     for sub in workflow.subworkflows.values():
         names |= secret_values_names(sub)
     missing = sorted(name for name in names if not os.environ.get(name))
-    if missing:
+    if missing and not optional:
         raise UsageError(
             f"the workflow {workflow.name} needs secrets that are not set: {', '.join(missing)}",
             f"export {missing[0]}=... and run it again",
         )
-    return {name: os.environ[name] for name in sorted(names)}
+    return {name: os.environ[name] for name in sorted(names.difference(missing))}
 
 
 def secret_values_names(workflow: Workflow) -> set[str]:
@@ -166,6 +202,7 @@ def _perform(
     secrets: Mapping[str, str],
     reporters: Sequence[Reporter],
     clock: SteadyClock,
+    stubs: Stubs,
 ) -> Finished:
     """Run the loop, then tidy up: a snapshot of the end, and after success what is superseded."""
     before = task.state.updated_at
@@ -177,6 +214,7 @@ def _perform(
         manager=manager,
         reporters=reporters,
         clock=clock,
+        stubs=stubs,
     )
     state = task.state
     task.snapshot(state)
@@ -185,6 +223,8 @@ def _perform(
     history.remember(manager.shared, workflow, state, before)
     if state.status == "succeeded":
         task.clean_after_success()
+        from agentrun.store.cleaning import retain
+
         retain(manager, workflow.name, workflow.retention)
     return Finished(task.task_id, state.ending.exit_code, state, workflow, outputs)
 
@@ -201,7 +241,7 @@ def _exists(manager: CheckpointManager, request: RunRequest) -> bool:
 
 
 def new_id(manager: CheckpointManager, workflow: Workflow, clock: SteadyClock) -> str:
-    return manager.new_task_id(workflow.name, clock.now(), random_source.token_hex(2))
+    return manager.new_task_id(workflow.name, clock.now(), os.urandom(2).hex())
 
 
 def _parallel(asked: int | None, state: TaskState | None) -> int:
@@ -212,6 +252,8 @@ def _parallel(asked: int | None, state: TaskState | None) -> int:
 
 async def end_leftovers_of(state: TaskState) -> None:
     """End what is left of a dead run, before its steps run again."""
+    from agentrun.steps.orphans import end_leftovers
+
     for key, step in state.steps.items():
         if step.status != "running" or step.items is not None or step.scope is not None:
             continue

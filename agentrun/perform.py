@@ -26,6 +26,8 @@ from agentrun.runner.desk import Collaborators
 from agentrun.runner.judge import Judge
 from agentrun.runner.loop import Loop
 from agentrun.runner.mailbox import Mailbox
+from agentrun.runner.order import Performer
+from agentrun.runner.stub import NO_STUBS, Stubbed, Stubs
 from agentrun.steps.redact import Redactor
 from agentrun.store.manager import CheckpointManager
 from agentrun.store.shared import SHARED
@@ -47,9 +49,10 @@ def perform(
     manager: CheckpointManager,
     reporters: Sequence[Reporter],
     clock: SteadyClock,
+    stubs: Stubs = NO_STUBS,
 ) -> None:
     """Run the task until it ends, pauses or is stopped. `first` is recorded before anything."""
-    asyncio.run(_perform(task, workflow, first, secrets, manager, reporters, clock))
+    asyncio.run(_perform(task, workflow, first, secrets, manager, reporters, clock, stubs))
 
 
 async def _perform(
@@ -60,6 +63,7 @@ async def _perform(
     manager: CheckpointManager,
     reporters: Sequence[Reporter],
     clock: SteadyClock,
+    stubs: Stubs,
 ) -> None:
     state = task.state
     loop = Loop(
@@ -87,8 +91,11 @@ async def _perform(
             watch=lambda step, attempt, data: _tell(reporters, step, attempt, data),
         )
 
+    performer: Performer = attempts(loop.note)
+    if stubs:
+        performer = Stubbed(performer, stubs, Judge(redactor, own_rules, clock.now))
     with_ = Collaborators(
-        attempts=attempts(loop.note),
+        attempts=performer,
         analyst=attempts(_no_note),
         gate=on_demand(lambda: _gate(manager, workflow)),
         knowledge=on_demand(lambda: _knowledge(manager)),
@@ -99,6 +106,7 @@ async def _perform(
         put=task.values.put,
         get=task.values.get,
         environ=environ,
+        stubs=stubs,
     )
     rules = Rules(loop, workflow, with_)
     mailbox = Mailbox(task.folder)
@@ -156,13 +164,16 @@ def _signals(loop: Loop, mailbox: Mailbox) -> Iterator[None]:
         else:
             loop.stop(ev.TaskInterrupted(name))
 
-    for number in STOP_SIGNALS:
-        running.add_signal_handler(number, stop, number.name)
+    def take(number: int, _frame: object) -> None:
+        running.call_soon_threadsafe(stop, signal.Signals(number).name)
+
+    # not the loop's add_signal_handler: it imports inspect, 6 ms with what that imports
+    before = {number: signal.signal(number, take) for number in STOP_SIGNALS}
     try:
         yield
     finally:
-        for number in STOP_SIGNALS:
-            running.remove_signal_handler(number)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def refuse_survivors(step: str, survivors: Sequence[int]) -> None:

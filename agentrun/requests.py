@@ -9,6 +9,16 @@ from agentrun.core.model import Json, Workflow
 from agentrun.core.state import TaskState
 
 
+class StubRequest(Struct, frozen=True):
+    """`--stub` and `--inject`: `source` is a file or the id of a task."""
+
+    source: str | None = None
+    inject: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return self.source is not None or bool(self.inject)
+
+
 class RunRequest(Struct, frozen=True):
     """`agentrun run`: `texts` are `-i k=v` as typed, `inputs` come from `--input-file`."""
 
@@ -19,6 +29,7 @@ class RunRequest(Struct, frozen=True):
     task_id: str | None = None
     resume_existing: bool = False
     max_parallel: int | None = None
+    stub: StubRequest = StubRequest()
 
 
 class ResumeRequest(Struct, frozen=True):
@@ -34,6 +45,7 @@ class ResumeRequest(Struct, frozen=True):
     answers: Mapping[str, str] = field(default_factory=dict)
     fix: tuple[str, Mapping[str, Json]] | None = None
     max_parallel: int | None = None
+    stub: StubRequest = StubRequest()
 
     @property
     def changes(self) -> bool:

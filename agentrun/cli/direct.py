@@ -26,15 +26,31 @@ SHAPES = {
     "run": Shape(
         "file",
         flags={"--resume": "resume", "--dry-run": "dry_run", "--json": "json"},
-        values={"--input-file": "input_file", "--task-id": "task_id", "--events": "events"},
-        many={"-i": "inputs", "--input": "inputs"},
+        values={
+            "--input-file": "input_file",
+            "--task-id": "task_id",
+            "--events": "events",
+            "--stub": "stub",
+        },
+        many={"-i": "inputs", "--input": "inputs", "--inject": "inject"},
         numbers={"--max-parallel": "max_parallel"},
     ),
     "resume": Shape(
         "task",
         flags={"--plan": "plan", "--json": "json"},
-        values={"--from": "from_step", "--workflow": "workflow", "--events": "events"},
-        many={"--set": "sets", "--retry": "retry", "--skip": "skip", "--answer": "answers"},
+        values={
+            "--from": "from_step",
+            "--workflow": "workflow",
+            "--events": "events",
+            "--stub": "stub",
+        },
+        many={
+            "--set": "sets",
+            "--retry": "retry",
+            "--skip": "skip",
+            "--answer": "answers",
+            "--inject": "inject",
+        },
         numbers={"--max-parallel": "max_parallel"},
     ),
 }

@@ -48,6 +48,22 @@ At = Annotated[
 Sets = Annotated[
     list[str] | None, typer.Option("--set", metavar="K=V", help="Give an input another value.")
 ]
+Stub = Annotated[
+    str | None,
+    typer.Option(
+        "--stub",
+        metavar="FILE|ID",
+        help="Take outputs from this file, or from a task, instead of running those steps.",
+    ),
+]
+Inject = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--inject",
+        metavar="STEP=FAULT[xN]",
+        help="Have the first N attempts fail: an HTTP status, `timeout`, or another kind.",
+    ),
+]
 NewWorkflow = Annotated[
     str | None,
     typer.Option("--workflow", metavar="FILE", help="Use this definition instead."),

@@ -60,6 +60,8 @@ def resume_command(
         ),
     ] = None,
     max_parallel: options.MaxParallel = None,
+    stub: options.Stub = None,
+    inject: options.Inject = None,
     json: options.JsonFlag = False,
     events: options.Events = None,
 ) -> int:
@@ -79,6 +81,8 @@ def resume_command(
         skip=skip,
         answers=answers,
         max_parallel=max_parallel,
+        stub=stub,
+        inject=inject,
         json=json,
         events=events,
     )

@@ -12,6 +12,7 @@ agentrun run workflow.yaml -i repo=octo/hello -i limit=3
 echo '{"limit": 3}' | agentrun run workflow.yaml --input-file - --json | jq .outputs
 agentrun run workflow.yaml --task-id "$CI_JOB_ID" --resume     # start it, or go on with it
 agentrun run workflow.yaml --dry-run
+agentrun run workflow.yaml --stub stubs.yaml --inject fetch=429x2     # a test of the workflow
 """
 
 
@@ -40,6 +41,8 @@ def run_command(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would run, in order; run nothing.")
     ] = False,
+    stub: options.Stub = None,
+    inject: options.Inject = None,
     json: options.JsonFlag = False,
     events: options.Events = None,
 ) -> int:
@@ -58,6 +61,8 @@ def run_command(
         resume=resume,
         max_parallel=max_parallel,
         dry_run=dry_run,
+        stub=stub,
+        inject=inject,
         json=json,
         events=events,
     )

@@ -12,7 +12,7 @@ from agentrun.cli import pairs, settings
 
 if TYPE_CHECKING:
     from agentrun.report.reporter import Reporter
-    from agentrun.requests import Finished
+    from agentrun.requests import Finished, StubRequest
 
 
 def run(
@@ -24,12 +24,14 @@ def run(
     resume: bool = False,
     max_parallel: int | None = None,
     dry_run: bool = False,
+    stub: str | None = None,
+    inject: Sequence[str] | None = None,
     json: bool = False,  # noqa: ARG001 - it is in the settings
     events: str | None = None,
 ) -> int:
     """Start a task; return the exit code."""
     from agentrun.errors import UsageError
-    from agentrun.requests import RunRequest
+    from agentrun.requests import RunRequest, StubRequest
 
     if resume and task_id is None:
         raise UsageError("--resume needs --task-id", "to go on with a task: agentrun resume ID")
@@ -42,6 +44,7 @@ def run(
         resume_existing=resume,
         max_parallel=max_parallel,
         root=now.root,
+        stub=StubRequest(stub, tuple(inject or ())),
     )
     if dry_run:
         from agentrun.cli.dry_run import show
@@ -49,7 +52,7 @@ def run(
         return show(request, now)
     from agentrun.app import run_task
 
-    return _watched(lambda reporters: run_task(request, reporters), now, events)
+    return _watched(lambda reporters: run_task(request, reporters), now, events, request.stub)
 
 
 def resume(
@@ -63,11 +66,13 @@ def resume(
     skip: Sequence[str] | None = None,
     answers: Sequence[str] | None = None,
     max_parallel: int | None = None,
+    stub: str | None = None,
+    inject: Sequence[str] | None = None,
     json: bool = False,  # noqa: ARG001 - it is in the settings
     events: str | None = None,
 ) -> int:
     """Go on with a task; return the exit code."""
-    from agentrun.requests import ResumeRequest
+    from agentrun.requests import ResumeRequest, StubRequest
 
     now = settings.current()
     request = ResumeRequest(
@@ -80,6 +85,7 @@ def resume(
         answers=pairs.parse("--answer", answers),
         max_parallel=max_parallel,
         root=now.root,
+        stub=StubRequest(stub, tuple(inject or ())),
     )
     if plan:
         from agentrun.cli.plan import show
@@ -87,11 +93,14 @@ def resume(
         return show(request, now)
     from agentrun.app import resume_task
 
-    return _watched(lambda reporters: resume_task(request, reporters), now, events)
+    return _watched(lambda reporters: resume_task(request, reporters), now, events, request.stub)
 
 
 def _watched(
-    perform: "Callable[[Sequence[Reporter]], Finished]", now: settings.Settings, events: str | None
+    perform: "Callable[[Sequence[Reporter]], Finished]",
+    now: settings.Settings,
+    events: str | None,
+    stub: "StubRequest",
 ) -> int:
     """Run or resume, and go on for as long as the person at the terminal answers what it asks."""
     from agentrun.app import resume_task
@@ -105,5 +114,5 @@ def _watched(
             given = answers(finished, now) if events != "-" else {}
             if not given:
                 return watch.conclude(finished)
-        request = ResumeRequest(finished.task_id, now.root, answers=given)
+        request = ResumeRequest(finished.task_id, now.root, answers=given, stub=stub)
         perform = partial(resume_task, request)

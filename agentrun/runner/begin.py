@@ -10,9 +10,9 @@ from agentrun.core.schedule import RUNS_NO_ATTEMPT
 from agentrun.core.state import StepState
 from agentrun.recovery import budget
 from agentrun.recovery.fallback import way
-from agentrun.runner import special
 from agentrun.runner.desk import Desk, names_in
 from agentrun.runner.result import found
+from agentrun.runner.stub import Stub, failure_of
 from agentrun.steps import registry
 from agentrun.workflow.expressions import ExpressionError, render, truthy
 
@@ -39,7 +39,7 @@ class Beginning:
                 self._desk.record(ev.StepSkipped(key, f"`if` is false: {step.if_}"))
             elif step.for_each is not None and address.parent_loop(key) is None:
                 self._expand(key, step)
-            elif step.kind in RUNS_NO_ATTEMPT:
+            elif self._runs_no_attempt(key, step):
                 self._begin_special(key, step)
             else:
                 self.attempt(key)
@@ -55,7 +55,7 @@ class Beginning:
         if self._desk.loop.busy_keys(key):  # it, or what it held, is being ended
             self._desk.schedule.defer(key, self._desk.with_.clock.now() + LOOK_AGAIN_S)
             return
-        if way(step, state.alternative).kind in RUNS_NO_ATTEMPT:
+        if self._runs_no_attempt(key, way(step, state.alternative)):
             try:
                 self._begin_special(key, step)
             except ExpressionError as error:
@@ -74,6 +74,12 @@ class Beginning:
             number = state.attempts + 1
             self._desk.record(ev.StepStarted(key, number, state.round, state.alternative))
             self._desk.loop.launch(key)
+
+    def _runs_no_attempt(self, key: str, step: Step) -> bool:
+        """Return whether the runner performs it itself; a stub of a whole sub-workflow is one."""
+        if step.kind == "workflow" and self._desk.with_.stubs.find(key) is not None:
+            return False
+        return step.kind in RUNS_NO_ATTEMPT
 
     def _wanted(self, key: str, step: Step) -> bool:
         """Ask the step's `if`: once for a `for_each`, unless it asks about the item."""
@@ -96,10 +102,15 @@ class Beginning:
             self._desk.record(ev.StepExpanded(key, self._desk.with_.put(items), len(items)))
 
     def _begin_special(self, key: str, step: Step) -> None:
+        from agentrun.runner import special
+
         state, scope = self._desk.state.step(key), self._desk.names(key)
         now = self._desk.with_.clock.now()
         event: ev.Event | Failure
+        stub = self._desk.with_.stubs.find(key)
         match step.kind:
+            case "wait" if stub is not None:
+                event = ev.StepSucceeded(key, 1)
             case "wait":
                 event = special.wait_started(key, render(step.spec, scope), now)
             case "approval":
@@ -112,11 +123,23 @@ class Beginning:
         self._desk.record(event)
         if isinstance(event, ev.ScopeOpened) and not event.fresh:
             self._grant_below(key)
+        if isinstance(event, ev.ApprovalAsked) and stub is not None:
+            self._desk.record(self._stubbed_answer(event, stub))
+
+    def _stubbed_answer(self, asked: ev.ApprovalAsked, stub: Stub) -> ev.Event:
+        if stub.fault is not None:
+            return ev.StepFailed(asked.step, 0, failure_of(stub.fault))
+        if str(stub.output) in asked.options:
+            return ev.StepAnswered(asked.step, str(stub.output), "a stub")
+        text = f"the stub answers {stub.output!r}, but the options are {', '.join(asked.options)}"
+        return ev.StepFailed(asked.step, 0, found(Kind.INVALID_CONFIG, text, "stub"))
 
     def _opened(
         self, key: str, step: Step, state: StepState, scope: Mapping[str, Any]
     ) -> ev.Event | Failure:
         """Open a sub-workflow; a retry keeps what its steps have done, a round forgets it."""
+        from agentrun.runner import special
+
         path = str(step.spec["path"])
         workflow = self._desk.schedule.workflow_of(key).subworkflows[path]
         given = render(step.with_, scope)
@@ -143,6 +166,8 @@ class Beginning:
             self._desk.record(ev.AttemptsGranted(bad))
 
     def _admit(self, key: str, step: Step, state: StepState) -> bool:
+        if self._desk.with_.stubs.covers(key, state.attempts + 1):
+            return True
         component = component_of(way(step, state.alternative))
         if component is None:
             return True

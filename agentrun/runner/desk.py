@@ -18,6 +18,7 @@ from agentrun.core.value import Value
 from agentrun.runner.loop import Clock, Loop
 from agentrun.runner.names import Outputs, names
 from agentrun.runner.order import Performer
+from agentrun.runner.stub import NO_STUBS, Stubs
 from agentrun.workflow.expressions import references, render
 
 if TYPE_CHECKING:  # most tasks ask neither
@@ -43,6 +44,7 @@ class Collaborators(Struct):
     successes: Callable[[str], int] = lambda _content_hash: 0
     redact: Callable[[Json], Json] = lambda value: value
     max_wait_s: float = MAX_WAIT_S
+    stubs: Stubs = NO_STUBS
 
 
 class Desk:

@@ -31,7 +31,7 @@ class Recovering:
         if self._debugging.goes_on(key):
             return
         now = self._desk.with_.clock.now()
-        if state.attempts == 0 and not step.fallback:  # it never began: nothing to do again
+        if state.attempts == 0:  # it never began: nothing to do again, nor in another way
             reason = state.failure.message if state.failure else ""
             self._desk.record(ev.StepGaveUp(key, step.continue_on_error, reason))
             return

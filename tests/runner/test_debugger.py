@@ -1,5 +1,7 @@
 """The Debugger in the loop: incidents cured, bounded, learnt from, or handed to a person."""
 
+import pytest
+
 from agentrun.core.failure import Kind
 from agentrun.recovery.debugger.memory import FixMemory
 from agentrun.store.manager import CheckpointManager
@@ -129,3 +131,125 @@ def test_an_answered_escalation_goes_on(desk: Desk) -> None:
     (desk.folder / "good").touch()
     done = desk.resume(asked, answers={"a": "retry"})
     assert (done.exit_code, done.outputs) == (0, "fine")
+
+
+def test_an_item_that_an_earlier_step_run_again_does_not_cure_is_not_blamed_for_ever(
+    desk: Desk,
+) -> None:
+    desk.write("use.py", "def use(row):\n    return row['price'] * 2\n")
+    asked = desk.run("""
+        debugger: {max_fixes: 5}
+        steps:
+          - {id: fetch, run: "echo x >> fetched; echo '{\\"prize\\": 21}'", output: json}
+          - {id: use, for_each: [1, 2], python: "use.py:use", with: {row: "${{ steps.fetch.output }}"}}
+    """)
+    assert asked.exit_code == 3
+    assert 1 < len((desk.folder / "fetched").read_text().split()) <= 3
+
+
+def test_what_ran_beside_a_step_that_is_run_again_is_ended_first(desk: Desk) -> None:
+    desk.write("use.py", "def use(row):\n    return row['price'] * 2\n")
+    done = desk.run("""
+        debugger: {}
+        steps:
+          - id: fetch
+            run: |
+              if test -e once; then echo '{"price": 21}'; else touch once; echo '{"prize": 21}'; fi
+            output: json
+          - id: beside
+            needs: [fetch]
+            run: |
+              mkdir alone; trap 'rmdir alone' EXIT; sleep 0.5; echo x >> ended
+          - {id: use, needs: [fetch], python: "use.py:use", with: {row: "${{ steps.fetch.output }}"}}
+    """)
+    assert (done.exit_code, done.outputs) == (0, 42)
+    assert (desk.folder / "ended").read_text() == "x\n"
+
+
+def test_an_earlier_step_is_left_alone_when_items_below_it_must_not_be_repeated(desk: Desk) -> None:
+    desk.write("use.py", "def use(row):\n    return row['price'] * 2\n")
+    asked = desk.run("""
+        debugger: {}
+        steps:
+          - {id: fetch, run: "echo x >> fetched; echo '{\\"prize\\": 21}'", output: json}
+          - {id: pay, for_each: [1], idempotent: false, run: "echo x >> paid; true ${{ steps.fetch.output.prize }}"}
+          - {id: use, python: "use.py:use", with: {row: "${{ steps.fetch.output }}"}}
+    """)
+    assert asked.exit_code == 3
+    assert (desk.folder / "paid").read_text() == "x\n"
+    assert fixes_of(desk, asked.task_id) == []
+
+
+def test_a_failure_that_time_cures_cannot_keep_a_fix_going_for_ever(desk: Desk) -> None:
+    asked = desk.run("""
+        debugger: {max_fixes: 3}
+        steps:
+          - id: a
+            on_error: [{match: {kind: network}, then: debug}]
+            remedies: [{run: "echo x >> remedied", match: {text: refused}}]
+            run: "echo x >> tries; echo 'curl: (7) Failed to connect: Connection refused' >&2; exit 7"
+    """)
+    assert asked.exit_code == 3
+    assert len((desk.folder / "tries").read_text().split()) <= 3
+
+
+def test_a_remedy_runs_although_a_fix_before_it_was_undone(desk: Desk) -> None:
+    desk.write(
+        "answer.json",
+        """{"cause": "c", "confidence": 0.9, "fixes": [
+            {"type": "run_command", "params": {"command": "touch wrong"}},
+            {"type": "run_command", "params": {"command": "touch right"}}]}""",
+    )
+    done = desk.run("""
+        debugger: {autofix: full, agent: {cli: {command: cat answer.json, prompt: stdin, format: text}}}
+        steps:
+          - {id: a, run: "test -e right || { echo 'AssertionError: no' >&2; exit 1; }; echo good"}
+    """)
+    assert (done.exit_code, done.outputs) == (0, "good")
+    assert (desk.folder / "wrong").exists()
+
+
+def test_off_means_that_nothing_is_proposed_either(desk: Desk) -> None:
+    asked = desk.run(UNSET.replace("debugger: {}", "debugger: {autofix: 'off'}"))
+    assert asked.exit_code == 3
+    diagnosis = asked.state.step("deploy").diagnosis
+    assert diagnosis is not None
+    assert diagnosis.proposals == ()
+
+
+def test_an_agent_is_not_asked_when_the_budget_is_used_up(desk: Desk) -> None:
+    asked = desk.run("""
+        budget: {tokens: 10}
+        debugger: {agent: {cli: {command: touch asked, prompt: stdin, format: text}}}
+        steps:
+          - id: a
+            agent:
+              prompt: hi
+              cli:
+                command: "printf '{\\"result\\": \\"no\\", \\"in\\": 10, \\"out\\": 10}'"
+                result: result
+                usage: {input: in, output: out}
+            checks: ["${{ output == 'yes' }}"]
+    """)
+    assert asked.exit_code != 0
+    assert not (desk.folder / "asked").exists()
+
+
+def test_a_secret_reaches_neither_the_agent_nor_the_memory(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DB_WORD", "s3cr3t-value")
+    desk.write("answer.json", "{}")
+    asked = desk.run("""
+        secrets: [DB_WORD]
+        debugger: {agent: {cli: {command: tee asked, prompt: stdin, format: text}}}
+        steps:
+          - {id: a, run: 'echo "row of ${{ env.DB_WORD }}"'}
+          - {id: b, stdin: "${{ steps.a.output }}", run: "echo 'AssertionError: no' >&2; exit 1"}
+    """)
+    assert asked.exit_code == 3
+    said = (desk.folder / "asked").read_text()
+    assert "row of" in said
+    assert "s3cr3t-value" not in said
+    shared = desk.root / ".agentrun" / "fixes.json"
+    assert "s3cr3t-value" not in shared.read_text()
