@@ -71,7 +71,7 @@ class StepState(Struct, omit_defaults=True):
     busy_s: float = 0.0
     usage: Usage | None = None
     session: str | None = None
-    messages: Value | None = None
+    messages: tuple[Value, ...] = ()
     adjustments: tuple[ev.Adjustment, ...] = ()
     adjusted: int = 0
     adjusted_before: int = 0
@@ -249,7 +249,7 @@ def _apply_to_step(state: TaskState, step: StepState, event: ev.StepEvent, time:
             _end_attempt(state, step, event.duration_s, event.usage, event.session, time)
             step.status, step.output = "succeeded", event.output
             step.exit_code, step.extra = event.exit_code, event.extra
-            step.messages, step.interruptions, step.failure = None, 0, None
+            step.messages, step.interruptions, step.failure = (), 0, None
         case ev.StepFailed():
             _end_attempt(state, step, event.duration_s, event.usage, event.session, time)
             step.status, step.undecided = "failed", True
@@ -266,14 +266,14 @@ def _apply_to_step(state: TaskState, step: StepState, event: ev.StepEvent, time:
             step.status, step.round = "pending", event.round + 1
             step.output, step.exit_code = event.output, event.exit_code
             step.charged, step.set_started_at, step.failure = 0, None, None
-            step.messages, step.interruptions = None, 0
+            step.messages, step.interruptions = (), 0
             _close_scope(state, step, event.step)
         case ev.ProcessNoted():
             step.process = event
         case ev.SessionNoted():
             step.session = event.session
         case ev.TurnNoted():
-            step.messages = event.messages
+            step.messages = (*(step.messages if event.start else ()), event.messages)
             _use(state, step, event.usage)
         case _:
             _apply_consequence(step, event, state, time)
@@ -310,7 +310,7 @@ def _apply_consequence(
         case ev.FallbackTaken():
             _wait(step, "retry", time)
             step.alternative, step.charged, step.set_started_at = event.alternative, 0, None
-            step.adjustments, step.session, step.messages = (), None, None
+            step.adjustments, step.session, step.messages = (), None, ()
             step.adjusted = step.adjusted_before = 0
             step.fix = None if step.fix_begun else step.fix
             _close_scope(state, step, event.step)

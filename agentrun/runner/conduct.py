@@ -60,7 +60,7 @@ class Rules:
                 **attempt_names(key, state, state.attempts, idempotency_key),
             },
             idempotency_key=idempotency_key,
-            messages=self._desk.outputs.get(state.messages),
+            messages=self._desk.outputs.conversation(state),
             session=self._session(key, step, state),
             env=env,
             cwd=cwd,

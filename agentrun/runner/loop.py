@@ -108,6 +108,7 @@ class Loop:
         self._waiter: asyncio.Future[None] | None = None
         self._work: dict[str, asyncio.Task[None]] = {}
         self._cancelled: set[str] = set()
+        self._conversations: dict[str, list[Json]] = {}
         self._errors: list[BaseException] = []
         self._stop: Stop | None = None
         self._last_time = state.updated_at
@@ -269,6 +270,7 @@ class Loop:
     async def _perform_attempt(self, key: str) -> None:
         attempt = self.state.step(key).attempts
         result = await self._conduct.order(key)
+        self._conversations.pop(key, None)
         self._forget(key)
         self.deliver(lambda: self._conduct.finished(key, attempt, result))
 
@@ -327,7 +329,17 @@ class Loop:
             case SessionKnown():
                 return ev.SessionNoted(key, attempt, note.session)
             case TurnDone():
-                messages = self._put(note.messages)
-                return ev.TurnNoted(key, attempt, messages, note.usage)
+                return self._turn_noted(key, attempt, note)
             case _:
                 assert_never(note)
+
+    def _turn_noted(self, key: str, attempt: int, note: TurnDone) -> ev.TurnNoted:
+        """Record what a conversation gained since its last turn, so that bytes grow with it and
+        not with its square. A conversation that was changed before its end is recorded whole."""
+        known, now = self._conversations.get(key, []), note.messages
+        start = 0
+        if isinstance(now, list):
+            self._conversations[key] = now
+            if known and self.state.step(key).messages and now[: len(known)] == known:
+                start, now = len(known), now[len(known) :]
+        return ev.TurnNoted(key, attempt, self._put(now), note.usage, start)

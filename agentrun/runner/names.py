@@ -36,6 +36,13 @@ class Outputs:
         """Return a value that is not assembled from items."""
         return None if value is None else self._get(value)
 
+    def conversation(self, step: StepState) -> Json:
+        """Return the messages a step's agent exchanged so far; null when there are none."""
+        parts = [self._get(part) for part in step.messages]
+        if not any(isinstance(part, list) for part in parts):
+            return None
+        return [message for part in parts if isinstance(part, list) for message in part]
+
     def of_step(self, key: str, step: StepState) -> Json:
         """Return a step's output; null while it has none."""
         if step.output is None:

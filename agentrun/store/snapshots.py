@@ -37,7 +37,7 @@ class Memory(msgspec.Struct, omit_defaults=True):
     """What an agent remembers: its session with a CLI, and the conversation of a model."""
 
     session: str | None = None
-    messages: Value | None = None
+    messages: tuple[Value, ...] = ()
 
 
 class AgentContext(msgspec.Struct, omit_defaults=True):
@@ -99,14 +99,14 @@ def checkpoint_of(state: TaskState, anchor: Anchor) -> TaskCheckpoint:
     for key, step in state.steps.items():
         if step.status in {"succeeded", "skipped"}:
             completed.append(key)
-        if step.output is None and step.session is None and step.messages is None:
+        if step.output is None and step.session is None and not step.messages:
             steps[key] = step
             continue
         if step.output is not None:
             results[key] = step.output
-        if step.session is not None or step.messages is not None:
+        if step.session is not None or step.messages:
             memory[key] = Memory(step.session, step.messages)
-        steps[key] = msgspec.structs.replace(step, output=None, session=None, messages=None)
+        steps[key] = msgspec.structs.replace(step, output=None, session=None, messages=())
     return TaskCheckpoint(
         task_id=state.task_id,
         seq=state.seq,

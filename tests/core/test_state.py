@@ -153,6 +153,17 @@ def test_an_undone_fix_takes_its_adjustments_back() -> None:
     assert state.step("a").adjustments == ()
 
 
+def test_a_conversation_grows_by_its_turns_and_can_be_replaced() -> None:
+    grown = after(
+        ev.StepStarted("a", 1),
+        ev.TurnNoted("a", 1, Inline(["hi", "hello"])),
+        ev.TurnNoted("a", 1, Inline(["more"]), start=2),
+    )
+    assert grown.step("a").messages == (Inline(["hi", "hello"]), Inline(["more"]))
+    apply(grown, ev.Recorded(5, 5.0, ev.TurnNoted("a", 1, Inline(["summary"]))))
+    assert grown.step("a").messages == (Inline(["summary"]),)
+
+
 STEP_EVENTS = st.sampled_from(
     [
         ev.StepStarted("a", 1),

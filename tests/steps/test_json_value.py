@@ -34,7 +34,7 @@ class Model(pydantic.BaseModel):
 
 
 Pair = collections.namedtuple("Pair", "a b")  # noqa: PYI024 - such values exist
-ID = uuid.uuid4()
+ID = uuid.UUID("6d2b4afe-a7cf-4b8e-8f0a-dd9ee0d166c8")
 
 scalars = (
     st.none()

@@ -97,6 +97,7 @@ async def test_the_marks_find_it_without_a_record_and_in_any_session(marked: Lef
 @pytest.mark.parametrize(
     ("task_id", "step"),
     [(TASK, "sub/build[33]"), (TASK, "sub/build"), ("orphans-", "sub/build[3]")],
+    ids=["another item", "the whole step", "another task"],
 )
 async def test_the_marks_of_another_step_are_not_ours(
     marked: Left, task_id: str, step: str
