@@ -7,7 +7,7 @@ that the undisturbed run is made once for all of them.
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from random import Random
 
@@ -38,16 +38,11 @@ class Counts:
     stops: int = 0
     attempts: int = 0
     events: int = 0
-    endings: dict[str, int] = field(default_factory=dict)
 
     def add(self, other: "Counts") -> None:
         """Add what others counted."""
-        for name in ("schedules", "processes", "kills", "power_cuts", "faults", "stops"):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.attempts += other.attempts
-        self.events += other.events
-        for name, number in other.endings.items():
-            self.endings[name] = self.endings.get(name, 0) + number
+        for each in fields(self):
+            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
 
 
 @dataclass(frozen=True)
@@ -74,12 +69,12 @@ def rare_things_happen_often() -> Iterator[None]:
         snapshots.FIRST_AFTER, journal.MIRROR_SYNC_RECORDS, host.this_process = before
 
 
-def run_schedule(seed: int, counts: Counts, transcript: list[str] | None = None) -> None:
+def run_schedule(seed: int, counts: Counts, transcript: list[str] | None = None) -> Oracle:
     """Run one schedule; AssertionError tells which promise was broken."""
     if transcript is not None:
         transcript.append(f"plan: {make_plan(seed // SCHEDULES_PER_PLAN).workflow}")
     plan, peace = _in_peace(seed // SCHEDULES_PER_PLAN, transcript)
-    _Troubled(seed, plan, peace, counts, transcript).run()
+    return _Troubled(seed, plan, peace, counts, transcript).run()
 
 
 def _in_peace(plan_seed: int, transcript: list[str] | None) -> tuple[Plan, Peace]:
@@ -120,7 +115,7 @@ class _Troubled:
         system = FaultySystem(seed)
         self._world = World(plan, Oracle(plan), system, transcript=transcript)
 
-    def run(self) -> None:
+    def run(self) -> Oracle:
         world, random = self._world, self._random
         with rare_things_happen_often():
             for _ in range(random.choice((1, 1, 2, 2, 3, 5))):
@@ -135,6 +130,7 @@ class _Troubled:
             if random.random() < 0.3:
                 self._after_the_end()
         self._count()
+        return world.oracle
 
     def _one_process(self) -> None:
         world, random = self._world, self._random
