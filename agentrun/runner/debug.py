@@ -98,10 +98,12 @@ class Debugging:
     def _question(
         self, incident: Incident, spec: dict[str, Json], diagnoses: list[Diagnosis]
     ) -> Order:
+        if isinstance(spec.get("cli"), str) and spec.get("permissions", "default") == "default":
+            spec["permissions"] = "read"  # it reads what programs printed: it may not act on it
         step = Step(
             id="debugger",
             kind="agent",
-            spec={"session": "fresh", **spec, "prompt": "${{ incident }}"},
+            spec={**spec, "session": "fresh", "prompt": "${{ incident }}"},
             output=agent.ANSWER,
             timeout_s=AGENT_TIMEOUT_S,
         )
@@ -112,7 +114,7 @@ class Debugging:
             step=step,
             state=state,
             workflow=Workflow("debugger", (step,)),
-            names={"incident": self._desk.redact(agent.prompt(incident, diagnoses))},
+            names={"env": {}, "incident": self._desk.redact(agent.prompt(incident, diagnoses))},
             idempotency_key=f"{incident.fingerprint}-{incident.state.attempts}",
         )
 

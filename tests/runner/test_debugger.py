@@ -228,7 +228,7 @@ def test_an_agent_is_not_asked_when_the_budget_is_used_up(desk: Desk) -> None:
               cli:
                 command: "printf '{\\"result\\": \\"no\\", \\"in\\": 10, \\"out\\": 10}'"
                 result: result
-                usage: {input: in, output: out}
+                usage: {input_tokens: in, output_tokens: out}
             checks: ["${{ output == 'yes' }}"]
     """)
     assert asked.exit_code != 0

@@ -103,8 +103,7 @@ def reset(folder: Path, records: list[Recorded]) -> None:
     """Put the files of the world back to what they were at that moment."""
     (folder / "job.py").write_text("assert False\n")
     (folder / "made").unlink(missing_ok=True)
-    ran_twice = sum(getattr(r.event, "step", "") == "fetch" for r in records)
-    if not ran_twice:
+    if not any(isinstance(r.event, ev.StepSucceeded) and r.event.step == "fetch" for r in records):
         (folder / "once").unlink(missing_ok=True)
 
 
@@ -181,6 +180,5 @@ def test_no_edit_leaves_the_folder_or_touches_the_checkpoints(desk: Desk, path: 
     done = desk.run(BY_AGENT.replace("STEP", EDIT))
     assert done.exit_code == 3
     assert (outside / "x").read_text() == "once"
-    assert "twice" not in (desk.root / ".agentrun" / "fixes.json").read_text().replace(
-        '"new":"twice"', ""
-    )
+    text = (desk.root / ".agentrun" / "fixes.json").read_text()
+    assert '"twice": 1' not in text
