@@ -11,6 +11,7 @@ Pure: time enters as `now`, epoch seconds.
 import heapq
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 
 from msgspec import Struct
 
@@ -237,10 +238,9 @@ class Schedule:
         self._prompt.clear()
         if self._state.halted is not None:
             return found
-        places = self._state.max_parallel - len(self.running)
-        while self._again and places > 0:
-            found.append(Attempt(self._again.popleft()))
-            places -= 1
+        again = self._attempts(self._state.max_parallel - len(self.running))
+        found.extend(again)
+        places = self._state.max_parallel - len(self.running) - len(again)
         for _ in range(len(self._ready)):
             key = self._ready.popleft()
             if not self._takes_a_place(key):
@@ -252,6 +252,24 @@ class Schedule:
                 self._ready.append(key)
         found.extend(self._items(places))
         return found
+
+    def _attempts(self, places: int) -> list[Action]:
+        """Go on with steps that have begun; an item waits while others fill its lowered limit."""
+        going: list[Action] = []
+        kept: list[str] = []
+        while self._again and len(going) < places:
+            key = self._again.popleft()
+            loop = self._loops.get(address.parent_loop(key) or "")
+            if loop is None or loop.limit is None or self._busy(loop, going) < loop.limit:
+                going.append(Attempt(key))
+            else:
+                kept.append(key)
+        self._again.extendleft(reversed(kept))
+        return going
+
+    def _busy(self, loop: _Loop, going: Sequence[Action]) -> int:
+        keys = chain(self.running, (action.key for action in going))
+        return sum(address.parent_loop(key) == loop.key for key in keys)
 
     def _items(self, places: int) -> Iterator[Action]:
         for loop in list(self._loops.values()):
@@ -428,6 +446,7 @@ class Schedule:
                 begun.append((child_key, child))
         loop = self._open_loop(key, todo, state.count - settled)
         for child_key, child in begun:
+            self._lower_concurrency(child_key, child.adjustments)
             if child.waiting not in {"parked", "person"}:
                 loop.holding.add(child_key)
             self._go_on(child_key, child)

@@ -18,7 +18,7 @@ def lower_concurrency(
     fewer = 1 if failure.kind is Kind.RESOURCE_CONFLICT else now // 2
     if fewer < 1 or fewer >= now:
         return None
-    reason = f"{failure.kind} with {now} items at once"
+    reason = f"{fewer} item{'s' if fewer > 1 else ''} at once instead of {now}: {failure.kind}"
     return Adjustment("concurrency_lowered", {"max_parallel": fewer}, reason)
 
 
