@@ -16,7 +16,12 @@ INTERRUPTED = 130
 def main() -> None:
     """Run the command line of this process and exit."""
     _open_closed_streams()
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    if "agentrun.lean" in sys.modules:
+        from agentrun import lean
+
+        lean.leave()
+    sys.exit(code)
 
 
 def run(args: list[str]) -> int:
@@ -52,6 +57,9 @@ def _told(args: list[str]) -> int:
 
 
 def _execute(args: list[str]) -> int:
+    from agentrun import lean
+
+    lean.prepare()
     from agentrun.cli import direct
 
     code = direct.execute(args)

@@ -6,6 +6,7 @@ task from outside is in steer.py. Raises AgentrunError for everything that a use
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from agentrun import __version__
 from agentrun.changes import pinned_workflow, planned, resolved_inputs
@@ -21,12 +22,14 @@ from agentrun.report.reporter import Reporter
 from agentrun.requests import Finished, ResumeRequest, RunRequest, StubRequest
 from agentrun.runner import edit
 from agentrun.runner.names import Outputs
-from agentrun.runner.stub import NO_STUBS, Stubs
 from agentrun.store import host
 from agentrun.store.manager import CheckpointManager
 from agentrun.store.task import TaskStore
 from agentrun.workflow.cache import load_cached
 from agentrun.workflow.source_file import read_bytes
+
+if TYPE_CHECKING:
+    from agentrun.runner.stub import Stubs
 
 DEFAULT_MAX_PARALLEL = 8
 
@@ -142,17 +145,17 @@ def plan_resume(request: ResumeRequest) -> list[edit.Row]:
 # --- parts ----------------------------------------------------------------------------------------
 
 
-def _stubs(asked: StubRequest, workflow: Workflow, manager: CheckpointManager) -> Stubs:
+def _stubs(asked: StubRequest, workflow: Workflow, manager: CheckpointManager) -> "Stubs | None":
     if not asked:
-        return NO_STUBS
+        return None
     from agentrun.stubs import read_stubs
 
     return read_stubs(asked, workflow, manager)
 
 
-def _marked(stubs: Stubs) -> list[ev.Event]:
+def _marked(stubs: "Stubs | None") -> list[ev.Event]:
     """Return the event that says of a task that not everything in it is real."""
-    if not stubs:
+    if not stubs:  # none, or `--stub none`
         return []
     from agentrun.stubs import mark
 
@@ -202,7 +205,7 @@ def _perform(
     secrets: Mapping[str, str],
     reporters: Sequence[Reporter],
     clock: SteadyClock,
-    stubs: Stubs,
+    stubs: "Stubs | None",
 ) -> Finished:
     """Run the loop, then tidy up: a snapshot of the end, and after success what is superseded."""
     before = task.state.updated_at
@@ -220,7 +223,8 @@ def _perform(
     task.snapshot(state)
     assert state.ending is not None, "the loop returns only when the task has ended or paused"
     outputs = _result(state, task.values.get)
-    history.remember(manager.shared, workflow, state, before)
+    if not stubs:  # what was made up teaches nothing
+        history.remember(manager.shared, workflow, state, before)
     if state.status == "succeeded":
         task.clean_after_success()
         from agentrun.store.cleaning import retain

@@ -17,13 +17,14 @@ from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
 
-SELDOM = ("inspect", "ipaddress", "json", "linecache", "locale", "ssl", "textwrap")
-"""What asyncio, logging, pathlib and we import at the top and use in a few functions."""
+SELDOM = ("inspect", "ipaddress", "json", "linecache", "locale", "msgspec", "ssl", "textwrap")
+"""What asyncio, logging, pathlib and we import at the top and use in few functions."""
 SELDOM_OF_ASYNCIO = ("asyncio.sslproto",)
-OPTIONAL = "typing_extensions"
-"""msgspec takes from it what `typing` has since Python 3.11, and costs 9 ms doing so."""
+LEFT_OUT = {"msgspec": "typing_extensions"}
+"""msgspec takes from it what `typing` has since Python 3.11, for 9 ms."""
 
 _lock = RLock()
+_loading: list[ModuleType] = []
 
 
 class _Deferred(ModuleType):
@@ -34,15 +35,31 @@ class _Deferred(ModuleType):
     """
 
     def __getattr__(self, name: str) -> Any:
-        if name == "__path__":  # asked by `from x import y`; a package has it
-            raise AttributeError(name)
-        with _lock:
-            if type(self) is _Deferred:
-                self.__class__ = ModuleType  # type: ignore[assignment]
-                assert self.__spec__ is not None
-                assert self.__spec__.loader is not None
-                self.__spec__.loader.exec_module(self)
-        return getattr(self, name)
+        if name != "__path__":  # asked by `from x import y`; a package has it
+            with _lock:
+                if type(self) is _Deferred and self not in _loading:
+                    _load(self)
+        try:
+            return self.__dict__[name]
+        except KeyError:
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}") from None
+
+
+def _load(module: ModuleType) -> None:
+    assert module.__spec__ is not None
+    assert module.__spec__.loader is not None
+    _loading.append(module)
+    absent = LEFT_OUT.get(module.__name__, "")
+    absent = "" if absent in sys.modules else absent
+    if absent:
+        sys.modules[absent] = None  # type: ignore[assignment]  # Python's "not installed"
+    try:
+        module.__spec__.loader.exec_module(module)
+        module.__class__ = ModuleType
+    finally:
+        _loading.remove(module)
+        if absent:
+            del sys.modules[absent]
 
 
 def prepare() -> None:
@@ -53,7 +70,6 @@ def prepare() -> None:
     package = PathFinder.find_spec("asyncio")
     for name in SELDOM_OF_ASYNCIO:
         defer(name, package and package.submodule_search_locations)
-    _import_msgspec()
 
 
 def loaded() -> None:
@@ -82,16 +98,6 @@ def defer(name: str, path: Any = None) -> None:
     if spec.submodule_search_locations is not None:
         module.__path__ = spec.submodule_search_locations
     sys.modules[name] = module
-
-
-def _import_msgspec() -> None:
-    if OPTIONAL in sys.modules:
-        return
-    sys.modules[OPTIONAL] = None  # type: ignore[assignment]  # how Python spells "not installed"
-    try:
-        import msgspec  # noqa: F401
-    finally:
-        del sys.modules[OPTIONAL]
 
 
 def on_demand(make: Callable[[], T]) -> T:

@@ -4,20 +4,18 @@ Owns their composition and the signals. Everything here is chosen once; nothing 
 """
 
 import asyncio
-import contextlib
 import os
-import signal
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agentrun import lean
 from agentrun.clock import SteadyClock
 from agentrun.core import events as ev
 from agentrun.core.model import Workflow
 from agentrun.core.outcome import Note
 from agentrun.errors import AgentrunError
 from agentrun.failures.project import project_rules
-from agentrun.lean import on_demand
 from agentrun.recovery import history
 from agentrun.report.reporter import Reporter
 from agentrun.runner.attempt import Attempts
@@ -27,8 +25,8 @@ from agentrun.runner.judge import Judge
 from agentrun.runner.loop import Loop
 from agentrun.runner.mailbox import Mailbox
 from agentrun.runner.order import Performer
-from agentrun.runner.stub import NO_STUBS, Stubbed, Stubs
 from agentrun.steps.redact import Redactor
+from agentrun.stop_signals import StopSignals
 from agentrun.store.manager import CheckpointManager
 from agentrun.store.shared import SHARED
 from agentrun.store.task import TaskStore
@@ -36,8 +34,7 @@ from agentrun.store.task import TaskStore
 if TYPE_CHECKING:
     from agentrun.recovery.debugger.memory import FixMemory
     from agentrun.recovery.gate import Gate
-
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    from agentrun.runner.stub import Stubs
 
 
 def perform(
@@ -49,10 +46,13 @@ def perform(
     manager: CheckpointManager,
     reporters: Sequence[Reporter],
     clock: SteadyClock,
-    stubs: Stubs = NO_STUBS,
+    stubs: "Stubs | None" = None,
 ) -> None:
     """Run the task until it ends, pauses or is stopped. `first` is recorded before anything."""
-    asyncio.run(_perform(task, workflow, first, secrets, manager, reporters, clock, stubs))
+    lean.loaded()
+    with StopSignals() as signals:
+        run = _perform(task, workflow, first, secrets, manager, reporters, clock, stubs, signals)
+        asyncio.run(run)
 
 
 async def _perform(
@@ -63,7 +63,8 @@ async def _perform(
     manager: CheckpointManager,
     reporters: Sequence[Reporter],
     clock: SteadyClock,
-    stubs: Stubs,
+    stubs: "Stubs | None",
+    signals: StopSignals,
 ) -> None:
     state = task.state
     loop = Loop(
@@ -92,13 +93,15 @@ async def _perform(
         )
 
     performer: Performer = attempts(loop.note)
-    if stubs:
+    if stubs is not None:
+        from agentrun.runner.stub import Stubbed
+
         performer = Stubbed(performer, stubs, Judge(redactor, own_rules, clock.now))
     with_ = Collaborators(
         attempts=performer,
         analyst=attempts(_no_note),
-        gate=on_demand(lambda: _gate(manager, workflow)),
-        knowledge=on_demand(lambda: _knowledge(manager)),
+        gate=lean.on_demand(lambda: _gate(manager, workflow)),
+        knowledge=lean.on_demand(lambda: _knowledge(manager)),
         successes=lambda content_hash: history.successes(manager.shared, content_hash),
         clock=clock,
         draw=_draw,
@@ -114,14 +117,15 @@ async def _perform(
     mailbox.look(loop)
     for reporter in reporters:
         reporter.begin(workflow, state)
-    with _signals(loop, mailbox):
-        watching = asyncio.ensure_future(mailbox.watch(loop))
-        try:
-            await loop.run(rules)
-        finally:
-            watching.cancel()
-            for reporter in reporters:
-                reporter.end(state)
+    signals.tell(lambda name: _stop(loop, mailbox, name))
+    watching = asyncio.ensure_future(mailbox.watch(loop))
+    try:
+        await loop.run(rules)
+    finally:
+        signals.leave_loop()
+        watching.cancel()
+        for reporter in reporters:
+            reporter.end(state)
 
 
 def _gate(manager: CheckpointManager, workflow: Workflow) -> "Gate":
@@ -152,28 +156,13 @@ def _tell(reporters: Sequence[Reporter], step: str, attempt: int, data: bytes) -
         reporter.output(step, attempt, data)
 
 
-@contextlib.contextmanager
-def _signals(loop: Loop, mailbox: Mailbox) -> Iterator[None]:
-    """Turn signals into an orderly stop. SIGTERM from `agentrun cancel` cancels the task."""
-    running = asyncio.get_running_loop()
-
-    def stop(name: str) -> None:
-        cancelled = mailbox.cancellation()
-        if cancelled is not None:
-            loop.stop(ev.TaskCancelled(cancelled))
-        else:
-            loop.stop(ev.TaskInterrupted(name))
-
-    def take(number: int, _frame: object) -> None:
-        running.call_soon_threadsafe(stop, signal.Signals(number).name)
-
-    # not the loop's add_signal_handler: it imports inspect, 6 ms with what that imports
-    before = {number: signal.signal(number, take) for number in STOP_SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _stop(loop: Loop, mailbox: Mailbox, name: str) -> None:
+    """Stop in good order. SIGTERM from `agentrun cancel` cancels the task."""
+    cancelled = mailbox.cancellation()
+    if cancelled is not None:
+        loop.stop(ev.TaskCancelled(cancelled))
+    else:
+        loop.stop(ev.TaskInterrupted(name))
 
 
 def refuse_survivors(step: str, survivors: Sequence[int]) -> None:

@@ -11,16 +11,19 @@ before anything runs, with the number of its entry.
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agentrun.errors import UsageError
-from agentrun.failures.rules import Rule
+
+if TYPE_CHECKING:  # most projects have no rules, and a run without failures needs none
+    from agentrun.failures.rules import Rule
 
 FILE = ".agentrun/rules.yaml"
 MAX_BYTES = 1 << 20
 MAX_RULES = 500
 
 
-def project_rules(folder: Path) -> tuple[Rule, ...]:
+def project_rules(folder: Path) -> tuple["Rule", ...]:
     """Return the rules of a project; none when it has no such file."""
     path = folder / FILE
     try:
@@ -49,7 +52,7 @@ def _entries(path: Path, data: bytes) -> list[object]:
     return entries
 
 
-def _rules(path: Path, entries: list[object]) -> tuple[Rule, ...]:
+def _rules(path: Path, entries: list[object]) -> tuple["Rule", ...]:
     from agentrun.failures.custom import rule_from_mapping
 
     found: list[Rule] = []

@@ -9,6 +9,7 @@ prices of each, the first MAX_STEPS_OF_A_TASK steps of a workflow.
 """
 
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct, field
@@ -16,7 +17,9 @@ from msgspec import Struct, field
 from agentrun.core import address
 from agentrun.core.model import Json, Step, Workflow
 from agentrun.core.state import StepState, TaskState
-from agentrun.recovery.debugger.memory import Shared
+
+if TYPE_CHECKING:
+    from agentrun.recovery.debugger.memory import Shared
 
 NAME = "history"
 MAX_STEPS = 2000
@@ -41,18 +44,18 @@ class StepHistory(Struct, omit_defaults=True):
     last: float = 0.0
 
 
-def read(shared: Shared) -> dict[str, StepHistory]:
+def read(shared: "Shared") -> dict[str, StepHistory]:
     """Return the history by content hash."""
     return _entries(shared.read(NAME))
 
 
-def successes(shared: Shared, content_hash: str) -> int:
+def successes(shared: "Shared", content_hash: str) -> int:
     """Return how often a step that does just this has succeeded."""
     known = read(shared).get(content_hash[:HASH_CHARS])
     return 0 if known is None else known.ok
 
 
-def remember(shared: Shared, workflow: Workflow, state: TaskState, since: float) -> None:
+def remember(shared: "Shared", workflow: Workflow, state: TaskState, since: float) -> None:
     """Add what a run of a task brought: everything that ended after the moment `since`."""
     runs = list(_runs(workflow, state, since))
     if not runs:

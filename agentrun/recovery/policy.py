@@ -17,9 +17,9 @@ from agentrun.core.events import Adjustment
 from agentrun.core.failure import Category, Failure, Kind
 from agentrun.core.model import ErrorRule, RetryPolicy, Step
 from agentrun.core.state import StepState, TaskState
-from agentrun.recovery.adjust import propose
 from agentrun.recovery.adjust.next_model import take_next_model
 from agentrun.recovery.adjust.remedy import REMEDY, run_remedy
+from agentrun.recovery.adjust.table import propose
 from agentrun.recovery.fallback import way
 
 MAX_RETRIES_PER_TASK = 1000

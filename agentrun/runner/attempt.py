@@ -18,12 +18,9 @@ from agentrun.core.model import Json, Step
 from agentrun.core.outcome import Note
 from agentrun.errors import NotWritable
 from agentrun.recovery.adjust.apply import Adjusted, adjusted
-from agentrun.recovery.adjust.context_overflow import cut
-from agentrun.recovery.adjust.input_format import cleaned
-from agentrun.runner.names import rendered_env
 from agentrun.recovery.fallback import way
-from agentrun.runner.edits import EditRefused, edited
 from agentrun.runner.judge import Judge
+from agentrun.runner.names import rendered_env
 from agentrun.runner.order import Order
 from agentrun.runner.result import Done, Failed, Result, found
 from agentrun.steps import registry
@@ -128,6 +125,8 @@ class Attempts:
                 return broken
         if not change.edits:
             return await self._execute(kind, ctx, step, order, log)
+        from agentrun.runner.edits import EditRefused, edited
+
         try:
             with edited(change.edits, ctx.cwd, self._places.state_dir(order.key)) as keep:
                 result = await self._execute(kind, ctx, step, order, log)
@@ -157,8 +156,12 @@ class Attempts:
         if step.kind == "workflow":
             with_ = order.outputs
         if change.clean_input:
+            from agentrun.recovery.adjust.input_format import cleaned
+
             stdin, with_ = cleaned(stdin), cleaned(with_)
         if change.input_share is not None:
+            from agentrun.recovery.adjust.context_overflow import cut
+
             stdin = cut(stdin, change.input_share)
         return StepContext(
             task_id=self._task_id,
@@ -258,6 +261,8 @@ def _render_spec(
 def _shortened(spec: dict[str, Json], share: float | None) -> dict[str, Json]:
     if share is None or "prompt" not in spec:
         return spec
+    from agentrun.recovery.adjust.context_overflow import cut
+
     return spec | {"prompt": cut(spec["prompt"], share)}
 
 

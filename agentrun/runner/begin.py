@@ -12,12 +12,12 @@ from agentrun.recovery import budget
 from agentrun.recovery.fallback import way
 from agentrun.runner.desk import Desk, names_in
 from agentrun.runner.result import found
-from agentrun.runner.stub import Stub, failure_of
 from agentrun.steps import registry
 from agentrun.workflow.expressions import ExpressionError, render, truthy
 
 if TYPE_CHECKING:  # most steps have no component
     from agentrun.recovery.gate import Admitted, NotYet
+    from agentrun.runner.stub import Stub
 
 MAX_ITEMS = 1_000_000
 MAX_INTERRUPTIONS = 5
@@ -77,7 +77,7 @@ class Beginning:
 
     def _runs_no_attempt(self, key: str, step: Step) -> bool:
         """Return whether the runner performs it itself; a stub of a whole sub-workflow is one."""
-        if step.kind == "workflow" and self._desk.with_.stubs.find(key) is not None:
+        if step.kind == "workflow" and self._desk.stub(key) is not None:
             return False
         return step.kind in RUNS_NO_ATTEMPT
 
@@ -107,7 +107,7 @@ class Beginning:
         state, scope = self._desk.state.step(key), self._desk.names(key)
         now = self._desk.with_.clock.now()
         event: ev.Event | Failure
-        stub = self._desk.with_.stubs.find(key)
+        stub = self._desk.stub(key)
         match step.kind:
             case "wait" if stub is not None:
                 event = ev.StepSucceeded(key, 1)
@@ -126,7 +126,9 @@ class Beginning:
         if isinstance(event, ev.ApprovalAsked) and stub is not None:
             self._desk.record(self._stubbed_answer(event, stub))
 
-    def _stubbed_answer(self, asked: ev.ApprovalAsked, stub: Stub) -> ev.Event:
+    def _stubbed_answer(self, asked: ev.ApprovalAsked, stub: "Stub") -> ev.Event:
+        from agentrun.runner.stub import failure_of
+
         if stub.fault is not None:
             return ev.StepFailed(asked.step, 0, failure_of(stub.fault))
         if str(stub.output) in asked.options:
@@ -166,7 +168,8 @@ class Beginning:
             self._desk.record(ev.AttemptsGranted(bad))
 
     def _admit(self, key: str, step: Step, state: StepState) -> bool:
-        if self._desk.with_.stubs.covers(key, state.attempts + 1):
+        stubs = self._desk.with_.stubs
+        if stubs is not None and stubs.covers(key, state.attempts + 1):
             return True
         component = component_of(way(step, state.alternative))
         if component is None:

@@ -18,12 +18,12 @@ from agentrun.core.value import Value
 from agentrun.runner.loop import Clock, Loop
 from agentrun.runner.names import Outputs, names
 from agentrun.runner.order import Performer
-from agentrun.runner.stub import NO_STUBS, Stubs
 from agentrun.workflow.expressions import references, render
 
 if TYPE_CHECKING:  # most tasks ask neither
     from agentrun.recovery.debugger.memory import FixMemory
     from agentrun.recovery.gate import Gate
+    from agentrun.runner.stub import Stub, Stubs
 
 MAX_WAIT_S = 600.0
 """A wait longer than this parks the task: nobody is helped by a process that sleeps for hours."""
@@ -44,7 +44,7 @@ class Collaborators(Struct):
     successes: Callable[[str], int] = lambda _content_hash: 0
     redact: Callable[[Json], Json] = lambda value: value
     max_wait_s: float = MAX_WAIT_S
-    stubs: Stubs = NO_STUBS
+    stubs: "Stubs | None" = None
 
 
 class Desk:
@@ -76,6 +76,10 @@ class Desk:
     def redact(self, value: Json) -> Json:
         """Return a value without the secrets of the task, for what leaves it."""
         return self.with_.redact(value)
+
+    def stub(self, key: str) -> "Stub | None":
+        """Return what stands in for a step."""
+        return None if self.with_.stubs is None else self.with_.stubs.find(key)
 
     def look_up(self, key: str) -> tuple[Step, StepState]:
         """Return the definition and the state of a step or item."""

@@ -1,16 +1,20 @@
 """The rules of an attempt's end: what is recorded, and what `until` makes of it."""
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from agentrun.core import events as ev
 from agentrun.core.failure import Category, Kind
 from agentrun.core.model import Step
 from agentrun.core.state import StepState
-from agentrun.runner.debug import Debugging
 from agentrun.runner.desk import Desk, names_in
 from agentrun.runner.names import attempt_names, idempotency_key_of
 from agentrun.runner.result import Done, Failed, Result, found
 from agentrun.workflow.expressions import ExpressionError, truthy
+
+if TYPE_CHECKING:
+    from agentrun.runner.debug import Debugging
 
 DEFAULT_MAX_ROUNDS = 10
 
@@ -18,7 +22,7 @@ DEFAULT_MAX_ROUNDS = 10
 class Finishing:
     """Records how attempts ended."""
 
-    def __init__(self, desk: Desk, debugging: Debugging) -> None:
+    def __init__(self, desk: Desk, debugging: "Debugging") -> None:
         self._desk, self._debugging = desk, debugging
 
     def finished(self, key: str, attempt: int, result: Result) -> None:
@@ -28,7 +32,8 @@ class Finishing:
             return
         step = self._desk.schedule.step(key)
         failure = result.failure if isinstance(result, Failed) else None
-        if failure is None or failure.category is not Category.TRANSIENT:
+        verified = failure is None or failure.category is not Category.TRANSIENT
+        if state.fix is not None and verified:
             self._debugging.judge(key, worked=failure is None)
         if step.until is not None and self.next_round(key, step, state, result):
             return

@@ -1,6 +1,5 @@
 """The inputs of a workflow: given values checked against what it declares."""
 
-import difflib
 from collections.abc import Mapping
 
 import msgspec
@@ -71,6 +70,8 @@ def _typed(spec: Input, text: str) -> Json:
 
 
 def _unknown(name: str, declared: Mapping[str, Input]) -> str:
+    import difflib
+
     near = difflib.get_close_matches(name, declared, n=1)
     if near:
         return f"there is no input `{name}`: did you mean `{near[0]}`?"

@@ -4,7 +4,6 @@ Owns parsing by `output:`, the repair of broken JSON, `checks`, and the way from
 `Failure` by the classifier, the user's rules first. No failure leaves here with a secret in it.
 """
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -183,7 +182,7 @@ async def run_command(
 
     env = {**ctx.env, **(values or {})}
     spec = {"command": command, "shell": "bash"}
-    changed = dataclasses.replace(ctx, spec=spec, env=env, stdin=None, with_=None)
+    changed = msgspec.structs.replace(ctx, spec=spec, env=env, stdin=None, with_=None)
     return await registry.get("run").execute(changed)
 
 

@@ -9,9 +9,10 @@ it must end whatever it started, all of it, and let the error pass.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct
 
 from agentrun.core.failure import Evidence, Failure
 from agentrun.core.model import Json, OutputSpec
@@ -31,8 +32,7 @@ class AttemptLog(Protocol):
         """Return the beginning and the end of what was written, decoded, redacted."""
 
 
-@dataclass(frozen=True, slots=True)
-class StepContext:
+class StepContext(Struct, frozen=True):
     """Everything one attempt may know. All values are rendered; no expression is left in them.
 
     `env` is the complete environment for a process (caller's, workflow's, step's, AGENTRUN_*);
@@ -70,8 +70,7 @@ class StepContext:
 Execute = Callable[[StepContext], Awaitable[Success | Evidence]]
 
 
-@dataclass(frozen=True, slots=True)
-class StepKind:
+class StepKind(Struct, frozen=True):
     """A kind of step.
 
     `name` is its key in the YAML. `spec` is a frozen dataclass (fields with type annotations,
@@ -92,4 +91,4 @@ class StepKind:
     either: frozenset[str] = frozenset()
     refuses: frozenset[str] = frozenset()
     program_text: frozenset[str] = frozenset()
-    component: Callable[[Mapping[str, Json]], str | None] = field(default=lambda _spec: None)
+    component: Callable[[Mapping[str, Json]], str | None] = lambda _spec: None

@@ -5,7 +5,6 @@ was in them can be found afterwards.
 """
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -36,5 +35,7 @@ def read_nameless(fd: int, limit: int) -> bytes:
 def _create() -> int:
     if hasattr(os, "memfd_create"):
         return os.memfd_create("agentrun")
+    import tempfile
+
     with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno())

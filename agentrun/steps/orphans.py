@@ -5,7 +5,7 @@ the boot, or the marks in its environment. Refuses to touch anything else: a pid
 again, or a group whose leader is gone and whose members carry no mark.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from agentrun.steps.proc_table import (
     GRACE_S,
@@ -18,8 +18,7 @@ from agentrun.steps.proc_table import (
 __all__ = ["Leftover", "boot_id", "end_leftovers", "process_start_time"]
 
 
-@dataclass(frozen=True, slots=True)
-class Leftover:
+class Leftover(Struct, frozen=True):
     """What was found of a dead run. While `survivors` is not empty, the step must not start."""
 
     found: tuple[int, ...] = ()

@@ -109,7 +109,7 @@ def _parsed(output: Json) -> Json:
         return parse_json(blocks[0])
 
 
-def _where(error: json.JSONDecodeError) -> str:
+def _where(error: "json.JSONDecodeError") -> str:
     if not error.doc.strip():
         return "expected JSON, got nothing"
     start = max(0, error.pos - 40)

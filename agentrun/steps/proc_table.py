@@ -15,8 +15,9 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cache
+
+from msgspec import Struct, field
 
 GRACE_S = 5.0
 """How long a process may take to end after SIGTERM."""
@@ -26,8 +27,7 @@ FIRST_LOOK_S = 0.005
 LONGEST_PAUSE_S = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+class Process(Struct, frozen=True):
     """A live process. `started`: clock ticks since boot; without /proc, seconds of the epoch."""
 
     pid: int
@@ -36,8 +36,7 @@ class Process:
     started: int
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """Which processes are meant.
 
     The group and session led by `leader`, which started at `started` (0: not known), and every
@@ -49,8 +48,7 @@ class Target:
     marks: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(Struct, frozen=True):
     """Whom `end_all` found and signalled, and who lived on nevertheless."""
 
     found: tuple[int, ...] = ()

@@ -17,9 +17,10 @@ import os
 import signal
 import subprocess
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from agentrun.core.failure import Evidence
 from agentrun.core.outcome import Note, ProcessStarted
@@ -42,8 +43,7 @@ marks in its environment."""
 _MARKS = ("AGENTRUN_TASK_ID", "AGENTRUN_STEP", "AGENTRUN_ATTEMPT")
 
 
-@dataclass(frozen=True, slots=True)
-class Exit:
+class Exit(Struct, frozen=True):
     """How a program ended.
 
     `exit_code` is as a shell tells it (128+N for a death by signal N), None when somebody else

@@ -10,9 +10,7 @@ whole value equals them, and named in `too_short`, so that somebody can be warne
 
 import json
 import re
-from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterator, Mapping
-from urllib.parse import quote, quote_plus
 
 from agentrun.core.model import Json
 
@@ -174,6 +172,8 @@ def _encoded(value: str) -> Iterator[bytes]:
 
 
 def _escaped(value: str) -> Iterator[str]:
+    from urllib.parse import quote, quote_plus
+
     for text in (quote(value, safe=""), quote(value), quote_plus(value)):
         yield text
         yield re.sub(r"%[0-9A-F]{2}", lambda found: found[0].lower(), text)
@@ -187,6 +187,8 @@ def _escaped(value: str) -> Iterator[str]:
 
 def _in_base64(data: bytes) -> Iterator[bytes]:
     """Yield the characters that stand for these bytes whatever surrounds them."""
+    from base64 import b64encode, urlsafe_b64encode  # with their modules 2 ms, for secrets alone
+
     for before in range(3):
         first = -(-before * 8 // 6)
         last = (before + len(data)) * 8 // 6

@@ -8,9 +8,7 @@ A command of more than `SCRIPT_LIMIT_BYTES` does not fit into an argument (the s
 """
 
 import contextlib
-import json
 import re
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -63,6 +61,8 @@ def component(spec: Mapping[str, Json]) -> str | None:
     command = str(spec.get("command", "")).strip()
     if "\n" in command or "${{" in command.split(" ", 1)[0]:
         return None
+    import shlex
+
     try:
         words = shlex.split(command, comments=True)
     except ValueError:
@@ -74,7 +74,6 @@ def component(spec: Mapping[str, Json]) -> str | None:
 
 
 async def _execute(ctx: StepContext) -> Success | Evidence:
-    from agentrun.steps.nameless import nameless_file
     from agentrun.steps.process import NotStarted, run_process
 
     command = str(ctx.spec["command"])
@@ -84,6 +83,8 @@ async def _execute(ctx: StepContext) -> Success | Evidence:
         argv: tuple[str | bytes, ...] = (*shell, "-c", script)
         fds: tuple[int, ...] = ()
         if len(script) > SCRIPT_LIMIT_BYTES:
+            from agentrun.steps.nameless import nameless_file
+
             fd = files.enter_context(nameless_file(script))
             argv, fds = (*shell, f"/dev/fd/{fd}"), (fd,)
         try:
@@ -137,6 +138,8 @@ def stdin_of(value: Json) -> bytes | None:
     """Return what a process reads: a string as it is, anything else as JSON, nothing for None."""
     if value is None:
         return None
+    import json
+
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) + "\n"
     return _encoded(text)
 

@@ -11,7 +11,6 @@ Secrets shorter than MIN_LENGTH are left alone: they would turn up everywhere. E
 looked for from MIN_ENCODED on.
 """
 
-from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -141,6 +140,8 @@ def _forms(value: str) -> Iterable[tuple[str, str]]:
     data = value.encode("utf-8", "surrogateescape")
     yield "|hex", data.hex()
     yield "|HEX", data.hex().upper()
+    from base64 import b64encode
+
     for shift in range(3):
         # The characters that the bytes before and after have no part in.
         inner = b64encode(bytes(shift) + data)[(0, 2, 3)[shift] : (shift + len(data)) * 8 // 6]

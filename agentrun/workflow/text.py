@@ -1,6 +1,5 @@
 """How a value is spelled inside text, once for expressions, shell and prompts."""
 
-import json
 from typing import Any
 
 MAX_TEXT_BYTES = 64 << 20
@@ -18,5 +17,7 @@ def text_of(value: Any) -> str:
     if isinstance(value, int | float):
         return repr(value)
     if isinstance(value, dict | list | tuple):
+        import json
+
         return json.dumps(value, ensure_ascii=False)
     return str(value)

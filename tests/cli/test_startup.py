@@ -12,6 +12,10 @@ from tests.cli.conftest import FAILS, HELLO, Agentrun, Write
 
 ROOT = __main__.__file__.rpartition("/agentrun/")[0]
 HEAVY = {"rich", "pydantic", "jinja2", "jsonschema", "httpx2", "json_repair", "tenacity", "anyio"}
+UNUSED_IN_A_RUN = {
+    *("yaml", "typer", "ssl", "asyncio.sslproto", "inspect", "ast", "tempfile", "shutil", "random"),
+    *("importlib.metadata", "zipfile", "typing_extensions", "json", "difflib"),
+}
 LOOKING = HEAVY | {"yaml", "asyncio", "multiprocessing", "concurrent.futures", "http", "email"}
 
 
@@ -21,7 +25,8 @@ def imported(*args: str) -> set[str]:
         "import sys\n"
         "from agentrun.__main__ import run\n"
         f"code = run({list(args)!r})\n"
-        "print(*sorted(sys.modules), file=sys.stderr)\n"
+        "loaded = (n for n, m in sys.modules.items() if type(m).__name__ != '_Deferred')\n"
+        "print(*sorted(loaded), file=sys.stderr)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -71,7 +76,24 @@ def test_a_shell_only_run_is_light(agentrun: Agentrun, write: Write) -> None:
     plain = str(write("plain.yaml", "steps: [{id: a, run: echo hi}]"))
     assert agentrun("run", plain).code == 0
     modules = imported("run", plain)
-    assert sorted(modules & (HEAVY | {"yaml", "typer"})) == []
+    assert sorted(modules & (HEAVY | UNUSED_IN_A_RUN)) == []
+
+
+def test_a_run_imports_no_part_of_ours_that_it_does_not_use(
+    agentrun: Agentrun, write: Write
+) -> None:
+    plain = str(write("plain.yaml", "steps: [{id: a, run: echo hi}]"))
+    assert agentrun("run", plain).code == 0
+    modules = imported("run", plain)
+    ours = {name for name in modules if name.startswith("agentrun.")}
+    unused = (
+        *("agentrun.recovery.debugger", "agentrun.recovery.adjust.", "agentrun.recovery.gate"),
+        *("agentrun.failures.r", "agentrun.failures.c", "agentrun.cli.main", "agentrun.steer"),
+    )
+    needed = {"agentrun.recovery.adjust.apply", "agentrun.recovery.adjust.output_format"}
+    assert sorted(name for name in ours - needed if name.startswith(unused)) == []
+    assert len(ours) < 112, "each costs a third of a millisecond"
+    assert len(modules) < 270
 
 
 def test_a_run_with_simple_expressions_needs_no_jinja(agentrun: Agentrun, write: Write) -> None:

@@ -9,10 +9,10 @@ from agentrun.core.events import Adjustment
 from agentrun.core.failure import CATEGORY_OF, Failure, Kind
 from agentrun.core.model import Alternative, Remedy, Step
 from agentrun.core.state import StepState, TaskState
-from agentrun.recovery.adjust import STRATEGIES, propose
 from agentrun.recovery.adjust.apply import adjusted
 from agentrun.recovery.adjust.context_overflow import cut
 from agentrun.recovery.adjust.input_format import cleaned
+from agentrun.recovery.adjust.table import STRATEGIES, propose
 from agentrun.recovery.fallback import way
 
 TASK = TaskState("t", max_parallel=8)

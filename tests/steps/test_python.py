@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from agentrun.core.failure import Evidence
@@ -100,15 +101,13 @@ async def test_what_a_worker_prints_is_in_the_log_when_it_is_printed(
 
 
 async def test_steps_side_by_side_print_into_their_own_logs(make_ctx: Any, tmp_path: Path) -> None:
-    import dataclasses
-
     (tmp_path / "code.py").write_text(
         "import asyncio, time\n"
         "def s(n):\n  for _ in range(5): print(n); time.sleep(0.002)\n"
         "async def a(n):\n  for _ in range(5): print(n); await asyncio.sleep(0.002)\n"
     )
     ctxs = [
-        dataclasses.replace(
+        msgspec.structs.replace(
             make_ctx(target=f"code.py:{'sa'[n % 2]}", with_={"n": n}),
             log=FileLog(tmp_path / f"{n}.log"),
         )

@@ -1,0 +1,47 @@
+"""Signals that ask a run to stop, taken from before its event loop exists until after it is gone.
+
+Not by the loop's `add_signal_handler`, whose checks import inspect (6 ms with what that imports),
+and set before `asyncio.run`, which otherwise puts a handler of its own for SIGINT in between.
+"""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from types import FrameType
+from typing import Self
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class StopSignals:
+    """While entered, each of these signals is told to the function given to `tell`, on the loop."""
+
+    def __init__(self) -> None:
+        self._early: list[str] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._told: Callable[[str], None] = self._early.append
+
+    def tell(self, stop: Callable[[str], None]) -> None:
+        """Call `stop` with the name of each signal, also of those that have come already."""
+        self._loop, self._told = asyncio.get_running_loop(), stop
+        for name in self._early:
+            stop(name)
+
+    def leave_loop(self) -> None:
+        """Say that the loop ends: nobody listens any more."""
+        self._loop, self._told = None, self._early.append
+
+    def _take(self, number: int, _frame: FrameType | None) -> None:
+        name = signal.Signals(number).name
+        if self._loop is None:
+            self._told(name)
+        else:
+            self._loop.call_soon_threadsafe(self._told, name)
+
+    def __enter__(self) -> Self:
+        self._before = {number: signal.signal(number, self._take) for number in STOP_SIGNALS}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
