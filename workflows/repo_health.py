@@ -1,6 +1,5 @@
 """What `repo_health.yaml` computes. Plain functions: arguments in, JSON out."""
 
-import ast
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -37,7 +36,7 @@ def size(repo: str, files: list[str]) -> dict[str, Any]:
 def check_syntax(repo: str, path: str) -> str | None:
     """Return the syntax error of a Python file, or null."""
     try:
-        ast.parse(Path(repo, path).read_bytes(), path)
+        compile(Path(repo, path).read_bytes(), path, "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
         return f"{path}: {error}"
     return None
