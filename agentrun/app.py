@@ -5,14 +5,14 @@ task from outside is in steer.py. Raises AgentrunError for everything that a use
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from agentrun import __version__
 from agentrun.changes import pinned_workflow, planned, resolved_inputs
 from agentrun.clock import SteadyClock
 from agentrun.core import events as ev
-from agentrun.core.model import Json, Workflow
+from agentrun.core.model import Json, Step, Workflow
 from agentrun.core.state import TaskState, apply
 from agentrun.core.value import Value
 from agentrun.errors import UsageError, about
@@ -226,11 +226,36 @@ def _perform(
     if not stubs:  # what was made up teaches nothing
         history.remember(manager.shared, workflow, state, before)
     if state.status == "succeeded":
+        _forget_worktrees(task, workflow)
         task.clean_after_success()
         from agentrun.store.cleaning import retain
 
         retain(manager, workflow.name, workflow.retention)
     return Finished(task.task_id, state.ending.exit_code, state, workflow, outputs)
+
+
+def _forget_worktrees(task: TaskStore, workflow: Workflow) -> None:
+    """Take the worktrees of agents out of git's records; their folders go with the state."""
+    if not any(_in_worktree(step) for step in _all_steps(workflow)):
+        return
+    from agentrun.steps.agents.workspace import forget
+    from agentrun.store.names import step_folder
+
+    for key in task.state.steps:
+        folder = task.folder / "state" / step_folder(key)
+        if folder.is_dir():
+            forget(folder)
+
+
+def _in_worktree(step: Step) -> bool:
+    ways = (step.spec, *(way.spec for way in step.fallback))
+    return any(spec.get("workspace") == "worktree" for spec in ways)
+
+
+def _all_steps(workflow: Workflow) -> Iterator[Step]:
+    yield from workflow.steps
+    for inner in workflow.subworkflows.values():
+        yield from _all_steps(inner)
 
 
 def _result(state: TaskState, get: Callable[[Value], Json]) -> Json:
