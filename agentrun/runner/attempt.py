@@ -65,8 +65,9 @@ class Attempts:
         """
         began = self._monotonic()
         key, number = order.key, order.number
+        path = self._places.log_path(key, number)
         log = FileLog(
-            self._places.log_path(key, number),
+            path,
             self._judge.redactor,
             watch=lambda data: self._watch(key, number, data),
         )
@@ -75,8 +76,13 @@ class Attempts:
         finally:
             log.close()
         if log.error is not None:
-            raise NotWritable(f"the log of {key} can't be written: {log.error}") from log.error
+            raise self._not_writable(path, log.error) from log.error
         return msgspec.structs.replace(result, duration_s=round(self._monotonic() - began, 6))
+
+    def _not_writable(self, path: Path, error: OSError) -> NotWritable:
+        again = f"agentrun resume {self._task_id}"
+        hint = f"What was acknowledged before is safe. Cure the cause, then: {again}"
+        return NotWritable(f"can't write {path}: {error.strerror or error}", hint)
 
     async def _within_limits(self, order: Order, log: FileLog) -> Result:
         change = adjusted(way(order.step, order.state.alternative), order.state.adjustments)
@@ -206,11 +212,11 @@ class Attempts:
             "AGENTRUN_WORKFLOW_DIR": str(self._base_dir),
         }
         if state_dir is not None:
-            if change.tmp_in_state:
-                own["TMPDIR"] = _made(state_dir / "tmp")
             own["AGENTRUN_STATE_DIR"] = str(state_dir)
-            if order.state.failure is not None:
-                own["AGENTRUN_LAST_ERROR"] = _write_last_error(state_dir, order.state.failure)
+            try:
+                own |= _prepared(state_dir, order.state.failure, with_tmp=change.tmp_in_state)
+            except OSError as error:
+                raise self._not_writable(state_dir, error) from error
         return own
 
 
@@ -266,9 +272,15 @@ def _shortened(spec: dict[str, Json], share: float | None) -> dict[str, Json]:
     return spec | {"prompt": cut(spec["prompt"], share)}
 
 
-def _made(folder: Path) -> str:
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return str(folder)
+def _prepared(state_dir: Path, last: Failure | None, *, with_tmp: bool) -> dict[str, str]:
+    """Put into the step's own folder what its attempt finds there; return where that is."""
+    own: dict[str, str] = {}
+    if with_tmp:
+        (state_dir / "tmp").mkdir(mode=0o700, exist_ok=True)
+        own["TMPDIR"] = str(state_dir / "tmp")
+    if last is not None:
+        own["AGENTRUN_LAST_ERROR"] = _write_last_error(state_dir, last)
+    return own
 
 
 def _write_last_error(state_dir: Path, last: Failure) -> str:
