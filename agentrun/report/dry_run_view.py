@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, to_builtins
 
 from agentrun.core.model import Json, Step, Workflow
 from agentrun.report import words
@@ -12,12 +12,22 @@ from agentrun.report.screen import Screen
 MAX_VALUE_LINES = 12
 
 
+class Estimate(Struct, frozen=True):
+    """What a step took in its past `runs`. `usd` is None where no price is known."""
+
+    runs: int
+    seconds: float
+    usd: float | None = None
+
+
 class Planned(Struct, frozen=True):
     """A step as it would run. Steps of one `wave` can run at the same time."""
 
+    key: str
     step: Step
     wave: int
     spec: Json
+    estimate: Estimate | None = None
 
 
 def dry_run_lines(
@@ -37,18 +47,44 @@ def dry_run_lines(
     for planned in steps:
         yield ""
         yield from _step(planned, screen)
+    yield ""
+    yield from _expected(steps)
+
+
+def _expected(steps: Sequence[Planned]) -> Iterator[str]:
+    """Yield what the whole may take, going by the past. Items of a `for_each` count once."""
+    known = [each.estimate for each in steps if each.estimate is not None]
+    agents = [each for each in steps if each.step.kind == "agent"]
+    unpriced = [each for each in agents if each.estimate is None or each.estimate.usd is None]
+    prices = [each.usd for each in known if each.usd is not None]
+    if known:
+        took = words.duration(sum(each.seconds for each in known))
+        count = f"{len(known)} of {words.plural(len(steps), 'step')}"
+        yield f"  expected  {took} of work, going by the past of {count}"
+    if prices or agents:
+        cost = words.usd(sum(prices), incomplete=bool(unpriced))
+        some = f" ({words.plural(len(unpriced), 'agent step')} without a past)" if unpriced else ""
+        yield f"  cost      {cost}{some}"
 
 
 def _step(planned: Planned, screen: Screen) -> Iterator[str]:
     step = planned.step
     needs = f"  after {', '.join(step.needs)}" if step.needs else ""
     wave = screen.paint("dim", f"{planned.wave:>3}")
-    yield f"{wave}  {screen.paint('bold', step.id)}  {step.kind}{screen.paint('dim', needs)}"
+    yield f"{wave}  {screen.paint('bold', planned.key)}  {step.kind}{screen.paint('dim', needs)}"
+    if planned.estimate is not None:
+        yield f"       {_past(planned.estimate)}"
     for label, value in _facts(step):
         text = value if isinstance(value, str) else json_text(value)
         yield f"       {label}: {words.one_line(text)}"
     for label, value in _spec(planned.spec):
         yield from _value(label, value)
+
+
+def _past(estimate: Estimate) -> str:
+    price = "" if estimate.usd is None else f", {words.usd(estimate.usd)}"
+    took = words.duration(estimate.seconds)
+    return f"before: {took}{price} ({words.plural(estimate.runs, 'run')})"
 
 
 def _facts(step: Step) -> Iterator[tuple[str, Json]]:
@@ -59,7 +95,6 @@ def _facts(step: Step) -> Iterator[tuple[str, Json]]:
         ("attempts", step.retry.max_attempts if step.retry else None),
         ("timeout", words.duration(step.timeout_s) if step.timeout_s else None),
         ("fallbacks", ", ".join(way.kind for way in step.fallback) or None),
-        ("with", step.with_),
     ]
     yield from ((label, value) for label, value in facts if value is not None)
 
@@ -94,13 +129,14 @@ def dry_run_object(
         "missing_secrets": list(missing),
         "steps": [
             {
-                "id": planned.step.id,
+                "id": planned.key,
                 "kind": planned.step.kind,
                 "wave": planned.wave,
                 "needs": list(planned.step.needs),
                 "if": planned.step.if_,
                 "for_each": planned.step.for_each,
                 "spec": planned.spec,
+                "estimate": to_builtins(planned.estimate),
             }
             for planned in steps
         ],
