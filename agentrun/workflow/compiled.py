@@ -22,6 +22,15 @@ MAX_ITEMS = 1_000_000
 MAX_DEPTH = 100
 MAX_SOURCE = 10_000
 
+_NAMED = {
+    "map": (0, "filters", "filter"),
+    "select": (0, "tests", "test"),
+    "reject": (0, "tests", "test"),
+    "selectattr": (1, "tests", "test"),
+    "rejectattr": (1, "tests", "test"),
+}
+"""Filters that are told by name what to apply: at which argument, and out of which table."""
+
 RUN_TIME_ERRORS = (
     TemplateError,
     TypeError,
@@ -99,6 +108,23 @@ def _check_names(source: str, tree: nodes.Expr) -> None:
                     source,
                     did_you_mean(node.name, known),
                 )
+    for node in _all(tree, nodes.Filter):
+        _check_named(source, node)
+
+
+def _check_named(source: str, node: nodes.Filter) -> None:
+    """Find the names of filters and tests that are handed to a filter: `select('defined')`."""
+    place, known, what = _NAMED.get(node.name, (0, "", ""))
+    if not known or len(node.args) <= place:
+        return
+    given = node.args[place]
+    names = sandbox().filters if known == "filters" else sandbox().tests
+    if isinstance(given, nodes.Const) and given.value not in names:
+        raise ExpressionError(
+            f"there is no {what} `{given.value}` in `${{{{ {source} }}}}`",
+            source,
+            did_you_mean(str(given.value), names),
+        )
 
 
 def _all(tree: nodes.Node, kind: type[Any]) -> Iterator[Any]:
