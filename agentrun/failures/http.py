@@ -1,6 +1,6 @@
 """Rules for HTTP: the status, the headers, and what a body says whatever the service.
 
-Owns the table of statuses. A status is asked last, because the body beats it: 429 may be an empty
+Owns the table of statuses. Most are asked last, because the body beats them: 429 may be an empty
 purse, 403 a rate limit, 500 a full memory.
 """
 
@@ -124,6 +124,8 @@ RULES: tuple[Rule, ...] = (
         " | blocked by policy | blocked by our security | sqli detected",
     ),
     Rule("http.unprocessable", Kind.INPUT_FORMAT, statuses=(422,), level=Level.GENERAL),
+    # who is asking comes before all that may pass: no word in its body excuses a 401
+    Rule("http.unauthorized", Kind.AUTH, statuses=(401,), channels=("http", "llm", "python")),
     Rule("http.payment", Kind.QUOTA, statuses=(402,), level=Level.SPECIFIC),
     *(
         Rule(f"http.status.{status}", kind, statuses=(status,), level=Level.DEFAULT)

@@ -82,6 +82,7 @@ class Judge:
         """Return evidence as the failure that stands in the journal."""
         from agentrun.failures.classify import classify
         from agentrun.failures.effects import nothing_took_effect
+        from agentrun.failures.facts import facts_of
         from agentrun.failures.hints import hint_for
 
         clean = self._without_secrets(evidence)
@@ -97,7 +98,7 @@ class Judge:
             exit_code=clean.exit_code,
             signal=clean.signal,
             exception=clean.exception,
-            status=clean.status,
+            status=facts_of(clean).status,
             tail=tail or clean.text[-MAX_TAIL_BYTES:],
             took_effect=not nothing_took_effect(clean, verdict),
         )

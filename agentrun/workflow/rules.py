@@ -25,22 +25,25 @@ from agentrun.workflow.yaml_source import Path
 ACTIONS: tuple[OnErrorAction, ...] = get_args(OnErrorAction)
 _FINAL = frozenset({Kind.SECURITY.value, Kind.CANCELLED.value})
 _NO_EXIT_CODE = frozenset({"http", "workflow"})
-_NO_STATUS = frozenset({"run", "python", "workflow"})
+_NO_STATUS = frozenset({"workflow"})
 
 
 def read_rules(
     raw: list[Any], path: Path, findings: Findings, kind: str, *, has_fallback: bool
 ) -> tuple[ErrorRule, ...]:
-    """Return the rules; what is wrong with them goes to the findings."""
+    """Return the rules; what is wrong with them goes to the findings. A rule under `defaults` holds
+    for many kinds of steps: it need not mean something for each.
+    """
+    own = path[:1] != ("defaults",)
     rules: list[ErrorRule] = []
     for index, entry in enumerate(raw):
         at = (*path, index)
         rule = _read_rule(entry, at, findings)
         if rule is None:
             continue
-        if rule.action == "fallback" and not has_fallback:
+        if own and rule.action == "fallback" and not has_fallback:
             findings.add(at, "the rule asks for the fallback, but the step has no `fallback`")
-        if message := _impossible(rule, kind):
+        if message := _impossible(rule) or (_meaningless(rule, kind) if own else ""):
             findings.add(at, message)
         for earlier, other in enumerate(rules):
             if _covers(other, rule):
@@ -119,20 +122,25 @@ def _categories(value: Any, path: Path, findings: Findings) -> tuple[str, ...] |
     return tuple(values)
 
 
-def _impossible(rule: ErrorRule, step_kind: str) -> str:
-    """Say why a rule can't hold, "" when it can."""
+def _impossible(rule: ErrorRule) -> str:
+    """Say why a rule can't hold for any step, "" when it can."""
     if rule.kind and rule.category:
         held = {CATEGORY_OF[Kind(kind)].value for kind in rule.kind}
         if not held & set(rule.category):
             return f"this rule can't match: {rule.kind[0]} is {held.pop()}, not {rule.category[0]}"
     if rule.action == "retry" and rule.kind and set(rule.kind) <= _FINAL:
         return f"a failure of kind {rule.kind[0]} is never retried"
+    if rule.exit_code and set(rule.exit_code) == {0}:
+        return "this rule can't match: exit code 0 is no failure (use `checks`)"
+    return ""
+
+
+def _meaningless(rule: ErrorRule, step_kind: str) -> str:
+    """Say why a rule can't hold for this kind of step, "" when it can."""
     if rule.exit_code and step_kind in _NO_EXIT_CODE:
         return f"this rule can't match: `{step_kind}` has no exit code"
     if rule.status and step_kind in _NO_STATUS:
         return f"this rule can't match: `{step_kind}` has no HTTP status"
-    if rule.exit_code and set(rule.exit_code) == {0}:
-        return "this rule can't match: exit code 0 is no failure (use `checks`)"
     return ""
 
 

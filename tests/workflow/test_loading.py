@@ -388,7 +388,10 @@ def test_what_is_likely_a_mistake_is_a_warning_and_no_error(
     [
         ("{match: {kind: security}, then: retry}", "is never retried"),
         ("{match: {exit_code: 0}, then: retry}", "exit code 0 is no failure"),
-        ("{match: {status: 429}, then: retry}", "`run` has no HTTP status"),
+        (
+            "{match: {kind: timeout, category: fatal}, then: fail}",
+            "timeout is transient, not fatal",
+        ),
         ("{match: {text: '['}, then: retry}", "not a regular expression"),
         ("{match: {kind: timeout}, then: ignore}", "`then` can't be `ignore`"),
         ("{match: {kind: timeout}}", "says not what to do"),
@@ -401,6 +404,16 @@ def test_what_is_likely_a_mistake_is_a_warning_and_no_error(
 def test_a_rule_that_can_not_work_is_refused(rule: str, message: str) -> None:
     found = errors(f"steps:\n  - id: a\n    run: ls\n    on_error:\n      - {rule}\n")
     assert [(each.line, message in each.message) for each in found] == [(5, True)], found
+
+
+def test_a_rule_among_the_defaults_need_not_fit_every_step() -> None:
+    load("""
+        defaults:
+          on_error:
+            - {match: {exit_code: 3}, then: fallback}
+            - {match: {status: 404}, then: continue}
+        steps: [{id: a, run: ls}, {id: b, http: https://example.com}, {id: c, wait: 1s}]
+    """)
 
 
 def test_an_action_may_be_a_key_of_its_own() -> None:
