@@ -15,7 +15,7 @@ from agentrun.core.state import TaskState
 from agentrun.errors import UsageError
 from agentrun.requests import StubRequest
 from agentrun.runner.names import Outputs
-from agentrun.runner.stub import NO_STUBS, Fault, Stub, Stubs
+from agentrun.runner.stub import Fault, Stub, Stubs
 from agentrun.store.manager import CheckpointManager
 from agentrun.store.view import TaskView
 from agentrun.workflow.hints import closest
@@ -33,8 +33,6 @@ _NOT_PERFORMED = frozenset({"workflow", "approval", "wait"})
 
 def read_stubs(asked: StubRequest, workflow: Workflow, manager: CheckpointManager) -> Stubs:
     """Return the stubs that the command line asks for."""
-    if not asked:
-        return NO_STUBS
     known = dict(_addresses(workflow))
     steps: dict[str, Stub] = {}
     if asked.source is not None and asked.source != NONE:

@@ -104,15 +104,22 @@ def _watched(
 ) -> int:
     """Run or resume, and go on for as long as the person at the terminal answers what it asks."""
     from agentrun.app import resume_task
-    from agentrun.cli.ask import answers
     from agentrun.cli.watch import watching
     from agentrun.requests import ResumeRequest
 
     while True:
         with watching(now, events) as watch:
             finished = perform(watch.reporters)
-            given = answers(finished, now) if events != "-" else {}
+            given = _answers(finished, now) if events != "-" else {}
             if not given:
                 return watch.conclude(finished)
         request = ResumeRequest(finished.task_id, now.root, answers=given, stub=stub)
         perform = partial(resume_task, request)
+
+
+def _answers(finished: "Finished", now: settings.Settings) -> dict[str, str]:
+    if finished.exit_code != 3:
+        return {}
+    from agentrun.cli.ask import answers
+
+    return answers(finished, now)

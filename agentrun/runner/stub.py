@@ -79,9 +79,6 @@ class Stubs(Struct, frozen=True):
         return bool(self.steps or self.faults)
 
 
-NO_STUBS = Stubs()
-
-
 def _names_of(key: str) -> tuple[str, ...]:
     """Return the names that a stub of this address may have, the most exact first."""
     plain = "/".join(part.partition("[")[0] for part in key.split("/"))
