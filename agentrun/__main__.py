@@ -97,7 +97,9 @@ def _stop(error: OSError) -> int:
 
     from agentrun.report import screen
 
-    if error.filename is None and not os.path.exists("."):
+    try:
+        os.getcwd()
+    except FileNotFoundError:
         screen.stderr().line("error: the folder you are in is gone\n  hint: cd to another one")
         return REFUSED
     screen.stderr().line(f"error: {error.filename or 'stdout'}: {error.strerror or error}")

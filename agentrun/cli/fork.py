@@ -4,7 +4,7 @@ from agentrun.cli import options, pairs, settings
 
 EXAMPLES = """
 agentrun fork latest                              # a copy of how it stands now
-agentrun fork latest --at label --set limit=5     # back to when `label` ended, other inputs
+agentrun fork latest --at label --set limit=5     # back to before `label` began, other inputs
 agentrun fork latest --workflow improved.yaml
 """
 

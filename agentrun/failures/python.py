@@ -253,7 +253,7 @@ RULES: tuple[Rule, ...] = (
         "python.value",
         Kind.LOGIC,
         exception=r"ValueError|RuntimeError|Exception|Error|\w*Error|\w*Exception",
-        pattern=r"^traceback \(most recent call last\)",
+        pattern=r"^traceback \(most recent call last\)(?::\n(?:(?:[ \t].*)?\n)*(?P<told>\S.*))?",
         level=Level.DEFAULT,
     ),
     Rule(

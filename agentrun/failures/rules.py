@@ -108,7 +108,10 @@ def _said(rule: Rule, facts: Facts) -> str | None:
         if at >= 0:
             return _snippet(facts.flat, at, at + len(word))
     found = compiled(rule.pattern).search(facts.text) if rule.pattern else None
-    return _snippet(facts.text, *found.span()) if found else None
+    if found is None:
+        return None
+    told = "told" if found.groupdict().get("told") else 0  # the part that says what happened
+    return _snippet(facts.text, *found.span(told))
 
 
 def _find_word(lowered: str, word: str) -> int:

@@ -21,6 +21,7 @@ from agentrun.report.sentences import failure_text, progress_text
 
 TAIL_LINES = 8
 LABEL_WIDTH = 9
+TRACEBACK = "Traceback (most recent call last):"
 
 
 def ending_lines(
@@ -133,8 +134,9 @@ def _why(failure: Failure) -> Iterator[tuple[str, str]]:
 
 
 def tail_lines(text: str, limit: int) -> list[str]:
-    """Return the last lines of what an attempt printed, harmless."""
-    return [words.one_line(line) for line in text.splitlines() if line.strip()][-limit:]
+    """Return the last lines of what an attempt printed, harmless; no line that says nothing."""
+    told = (line for line in text.splitlines() if line.strip() and line != TRACEBACK)
+    return [words.one_line(line) for line in told][-limit:]
 
 
 def _questions(state: TaskState) -> Iterator[tuple[str, str]]:

@@ -200,7 +200,10 @@ def _message(evidence: Evidence) -> str:
         start = f"exit code {evidence.exit_code}"
     else:
         start = "failed"
-    return (f"{start}: {told.strip()}" if told else start)[:MAX_MESSAGE_CHARS]
+    said = told.strip()
+    if evidence.exception and said.startswith(f"{evidence.exception}:"):
+        start, said = said, ""
+    return (f"{start}: {said}" if said else start)[:MAX_MESSAGE_CHARS]
 
 
 def _short(value: Json) -> str:

@@ -83,7 +83,7 @@ class Shop:
     def prompt(self, number: int = 1) -> str:
         return (self.bin / f"prompt.{number}").read_text()
 
-    def __call__(self, *args: str, stdin: str = "", cwd: Path | None = None, **env: str) -> Ran:
+    def __call__(self, *args: str, stdin: str = "", cwd: Path | None = None, **env: Any) -> Ran:
         done = subprocess.run(
             [*COMMAND, *args],
             cwd=cwd or self.folder,

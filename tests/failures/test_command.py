@@ -7,14 +7,20 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from agentrun.__main__ import run as run_command_line
 from agentrun.cli.classify import classify_command
+from agentrun.errors import UsageError
 
 app = typer.Typer()
-app.command()(classify_command)
+
+
+@app.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+def _agentrun(words: list[str]) -> None:
+    raise typer.Exit(run_command_line(words))
 
 
 def run(*args: str, text: str | bytes = "") -> Result:
-    return CliRunner().invoke(app, list(args), input=text)
+    return CliRunner().invoke(app, ["classify", *args], input=text)
 
 
 def answers(*entries: object) -> list[dict[str, Any]]:
@@ -117,9 +123,8 @@ def test_a_cause_at_either_end_of_a_long_text_is_found() -> None:
 def test_a_terminal_as_stdin_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with CliRunner().isolation(input="") as _streams:
         monkeypatch.setattr("sys.stdin.isatty", lambda: True)
-        with pytest.raises(typer.Exit) as ended:
+        with pytest.raises(UsageError, match="is read from stdin"):
             classify_command()
-    assert ended.value.exit_code == 2
 
 
 def test_help_shows_examples() -> None:
