@@ -21,7 +21,8 @@ MAX_PREVIEW = 2000
 class Incident(Struct, frozen=True):
     """One incident. `step` is the step as its current alternative does it; `upstream` the steps it
     needs, directly or not, nearest first, with the beginning of their outputs; `inputs` the task's;
-    `environ` the names of variables that are set (no values).
+    `environ` the names of variables that are set (no values); `elsewhere` the plain values that
+    other steps declare.
     """
 
     key: str
@@ -34,6 +35,7 @@ class Incident(Struct, frozen=True):
     environ: frozenset[str] = frozenset()
     repeatable: frozenset[str] = frozenset()
     near_files: tuple[str, ...] = ()
+    elsewhere: frozenset[str] = frozenset()
     log_tail: str = ""
     succeeded_before: int = 0
 
@@ -75,6 +77,7 @@ def gather(
         environ,
         _repeatable(workflow, step, task, address.parent_scope(key)),
         near_files,
+        _values_elsewhere(workflow, step),
         state.failure.tail,
         succeeded_before,
     )
@@ -91,6 +94,16 @@ def ancestors(workflow: Workflow, step: Step) -> list[str]:
             found[need] = None
             queue.extend(by_id[need].needs)
     return list(found)
+
+
+def _values_elsewhere(workflow: Workflow, step: Step) -> frozenset[str]:
+    found = {str(value) for value in workflow.env.values()}
+    for other in workflow.steps:
+        if other.id != step.id:
+            found |= set(other.env.values())
+            with_ = other.with_ if isinstance(other.with_, Mapping) else {}
+            found |= {str(value) for value in with_.values()}
+    return frozenset(found)
 
 
 def _repeatable(workflow: Workflow, step: Step, task: TaskState, scope: str) -> frozenset[str]:
