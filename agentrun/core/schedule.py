@@ -124,11 +124,13 @@ class Schedule:
     def __init__(self, workflow: Workflow, state: TaskState) -> None:
         self._workflow = workflow
         self._state = state
+        self.rebuilt = 0
         self.rebuild(workflow)
 
     def rebuild(self, workflow: Workflow) -> None:
         """Derive everything anew from the state, for this (perhaps edited) definition."""
         self._workflow = workflow
+        self.rebuilt += 1
         self.running: set[str] = set()
         self._scopes: dict[str, _Scope] = {}
         self._loops: dict[str, _Loop] = {}
@@ -232,10 +234,17 @@ class Schedule:
     # --- naming actions -------------------------------------------------------------------------
 
     def actions(self, now: float) -> list[Action]:
-        """Take out what should be done now, in order. Each action is named once."""
+        """Take out what should be done now, in order. Each action is named once.
+
+        What follows from what has happened comes alone, since it may halt the task. When an action
+        has the schedule rebuilt (`rebuilt` counts that), the rest of the list is void: it was
+        derived anew.
+        """
         self._fire_timers(now)
         found: list[Action] = list(self._prompt)
         self._prompt.clear()
+        if found:
+            return found
         if self._state.halted is not None:
             return found
         again = self._attempts(self._state.max_parallel - len(self.running))

@@ -199,8 +199,11 @@ class Loop:
 
     def _turn(self) -> None:
         while actions := self.schedule.actions(self._clock.now()):
+            known = self.schedule.rebuilt
             for action in actions:
                 self._perform(action)
+                if self.schedule.rebuilt != known:
+                    break
         if self.schedule.idle and not self._work and not self._launches:
             self._conduct.end()
             self.ended = True

@@ -80,6 +80,8 @@ class Oracle:
     performed: list[Performed] = field(default_factory=list)
     seen: dict[str, Seen] = field(default_factory=dict)
     resumed_at: float = 0.0
+    halted: bool = False
+    opened: tuple[float, str] = (0.0, "")
     never_busy: bool = True
     """No limit keeps a step that is due from starting at once."""
     told_success: bool = False
@@ -125,7 +127,7 @@ class Oracle:
         require(wrote, "there are events that nobody wrote")
         self.acknowledged = list(records)
         self.tried = {}
-        self.seen = {}
+        self.seen, self.halted, self.opened = {}, False, (0.0, "")
         for record in records:
             self._follow(record, live=False)
 
@@ -179,7 +181,9 @@ class Oracle:
         event, time = record.event, record.time
         match event:
             case ev.TaskResumed():
-                self.resumed_at = time
+                self.resumed_at, self.halted = time, False
+            case ev.TaskHalted():
+                self.halted = self.interfered = True
             case ev.StepsReset():
                 for key in event.steps:
                     self._forget(key)
@@ -190,6 +194,9 @@ class Oracle:
                 for seen in self.seen.values():
                     seen.running = False
             case ev.ScopeOpened():
+                now = (record.time, event.step)
+                require(self.opened != now, f"{event.step} was opened twice at once")
+                self.opened = now
                 if event.fresh:
                     for key in self._below(event.step):
                         del self.seen[key]
@@ -252,6 +259,7 @@ class Oracle:
         key = event.step
         require(not seen.done, f"{key} has succeeded and was started again")
         require(not seen.running, f"{key} was started while it runs")
+        require(not self.halted, f"{key} was started after the task was halted")
         require(
             event.attempt == seen.attempt + 1, f"attempt {event.attempt} of {key} is misnumbered"
         )

@@ -1,18 +1,23 @@
 """What the simulation has found, each as small as it gets."""
 
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from agentrun.app import resume_task, run_task
 from agentrun.core import events as ev
 from agentrun.core.failure import CATEGORY_OF, Failure, Kind
-from agentrun.core.model import Step, Workflow
+from agentrun.core.model import RetryPolicy, Step, Workflow
 from agentrun.core.schedule import Attempt, Begin, Schedule
 from agentrun.core.state import TaskState, replay
 from agentrun.core.value import Inline
 from agentrun.requests import ResumeRequest, RunRequest
 from agentrun.store.manager import CheckpointManager
+from tests.simulation.oracle import Oracle
+from tests.simulation.plan import Plan, Script
+from tests.simulation.process import Process, Trouble, World
+from tests.store.faulty_disk import FaultySystem
 
 HOLDER = ev.Holder(1, 1, 1, "host", "boot")
 BROKEN = Failure(CATEGORY_OF[Kind.UNKNOWN], Kind.UNKNOWN, "broken")
@@ -90,3 +95,43 @@ def test_a_result_that_may_not_be_on_disk_is_put_there_before_it_is_told(
     again = resume_task(ResumeRequest(done.task_id, root))
     assert (again.exit_code, again.outputs) == (0, done.outputs)
     assert CheckpointManager(root).read(done.task_id).certain
+
+
+def run_plan(workflow: Workflow, scripts: dict[str, Script]) -> Oracle:
+    """Run a workflow of one's own in peace, under the oracle's eyes."""
+    plan = Plan(0, workflow, asks_about_failures=False, _scripts=scripts)
+    oracle = Oracle(plan)
+    Process(World(plan, oracle, FaultySystem()), Trouble(), Random(0)).run()
+    return oracle
+
+
+def failing(kind: Kind, takes_s: float = 0.0) -> Script:
+    """Return a script that fails once, after so long."""
+    failure = Failure(CATEGORY_OF[kind], kind, f"scripted {kind}")
+    return Script((failure,), takes_s, notes=0, big=False)
+
+
+def test_nothing_starts_in_the_turn_in_which_the_task_is_halted() -> None:
+    again = RetryPolicy(max_attempts=3, delay_s=0.5, backoff="fixed", jitter=0.0)
+    steps = (
+        Step("breach", "python", {"target": "m:f"}),
+        Step("flaky", "python", {"target": "m:f"}, retry=again),
+    )
+    scripts = {"breach": failing(Kind.SECURITY, 0.5), "flaky": failing(Kind.NETWORK)}
+    oracle = run_plan(Workflow("demo", steps), scripts)
+    assert sum(performed.key == "flaky" for performed in oracle.performed) == 1
+
+
+def test_what_is_ready_beside_a_sub_workflow_that_is_tried_again_starts_once() -> None:
+    again = RetryPolicy(max_attempts=3, delay_s=0.5, backoff="fixed", jitter=0.0)
+    inner = Workflow("inner", (Step("x", "python", {"target": "m:f"}),))
+    steps = (
+        Step("sub", "workflow", {"path": "inner.yaml"}, retry=again),
+        Step("long", "python", {"target": "m:f"}),
+        Step("after", "python", {"target": "m:f"}, needs=("long",)),
+    )
+    workflow = Workflow("demo", steps, subworkflows={"inner.yaml": inner})
+    scripts = {"sub/x": failing(Kind.UNKNOWN), "long": Script((), 0.5, notes=0, big=False)}
+    scripts["after"] = Script((), 1.0, notes=0, big=False)
+    oracle = run_plan(workflow, scripts)
+    assert [performed.key for performed in oracle.performed].count("after") == 1

@@ -1,0 +1,34 @@
+"""Damage to the files of a task, through the real command."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.crash.flips import Task, flips
+
+
+@pytest.fixture
+def task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Task]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return Task(tmp_path)
+
+
+@pytest.mark.slow
+def test_a_flipped_bit_is_repaired_or_refused(task: Task) -> None:
+    verdicts = Counter(flips(task, 29))
+    assert sum(verdicts.values()) > 400
+    refused = {name.partition("/")[0] for name, verdict in verdicts if verdict == "refused"}
+    assert refused <= {"blobs"}, "only a value has no second copy"
+
+
+def test_files_that_are_gone_or_empty_are_repaired_or_refused(task: Task) -> None:
+    verdicts = {}
+    for name in task.files():
+        for what, data in (("gone", None), ("empty", b""), ("zeros", bytes(700))):
+            verdicts[name.partition("/")[0], what] = task.damaged(name, lambda _, data=data: data)
+    assert {part for (part, _), verdict in verdicts.items() if verdict == "refused"} <= {"blobs"}
+    assert verdicts["journal.jsonl", "gone"] == "right"
+    assert verdicts["snapshots", "gone"] == "right"
