@@ -16,6 +16,7 @@ from agentrun.core.model import Json, Step, Workflow
 from agentrun.core.state import TaskState, apply
 from agentrun.core.value import Value
 from agentrun.errors import UsageError, about
+from agentrun.foresight import seen_before
 from agentrun.perform import perform, refuse_survivors
 from agentrun.recovery import history
 from agentrun.report.reporter import Reporter
@@ -71,7 +72,9 @@ def run_task(request: RunRequest, reporters: Sequence[Reporter] = ()) -> Finishe
     ):
         for reporter in reporters:
             reporter.records(first, task.state)
-        return _perform(manager, task, workflow, _marked(stubs), secrets, reporters, clock, stubs)
+        warned = [ev.Warned(each) for each in seen_before(workflow, manager)]
+        events = [*_marked(stubs), *warned]
+        return _perform(manager, task, workflow, events, secrets, reporters, clock, stubs)
 
 
 def resume_task(request: ResumeRequest, reporters: Sequence[Reporter] = ()) -> Finished:

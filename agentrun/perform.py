@@ -105,6 +105,7 @@ async def _perform(
         successes=lambda content_hash: history.successes(manager.shared, content_hash),
         clock=clock,
         draw=_draw,
+        slowest=history.slowest_of(manager.shared),
         redact=redactor.value,
         put=task.values.put,
         get=task.values.get,

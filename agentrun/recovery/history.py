@@ -8,7 +8,7 @@ A step is known by the hash of what it does, so an edited step begins a new hist
 prices of each, the first MAX_STEPS_OF_A_TASK steps of a workflow.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -27,6 +27,7 @@ MAX_STEPS_OF_A_TASK = 200
 MAX_ITEMS = 50
 MAX_RUNS = 50
 HASH_CHARS = 16
+ENOUGH_RUNS = 5
 
 
 class StepHistory(Struct, omit_defaults=True):
@@ -53,6 +54,23 @@ def successes(shared: "Shared", content_hash: str) -> int:
     """Return how often a step that does just this has succeeded."""
     known = read(shared).get(content_hash[:HASH_CHARS])
     return 0 if known is None else known.ok
+
+
+def slowest_of(shared: "Shared") -> Callable[[str], float | None]:
+    """Return what tells the longest time of a step's successes; None where few are known. The
+    history is read once, when the first step asks.
+    """
+    known: dict[str, StepHistory] | None = None
+
+    def slowest(content_hash: str) -> float | None:
+        nonlocal known
+        if known is None:
+            known = read(shared)
+        entry = known.get(content_hash[:HASH_CHARS])
+        enough = entry is not None and len(entry.seconds) >= ENOUGH_RUNS
+        return max(entry.seconds) if entry is not None and enough else None
+
+    return slowest
 
 
 def remember(shared: "Shared", workflow: Workflow, state: TaskState, since: float) -> None:

@@ -29,6 +29,7 @@ from agentrun.steps.log import FileLog
 from agentrun.workflow.expressions import ExpressionError, ValueTooLarge, has_expression, render
 
 MAX_LAST_ERROR_BYTES = 64 * 1024
+NO_FOLDER = Path()
 
 
 class Places(Protocol):
@@ -153,7 +154,7 @@ class Attempts:
     def _context(self, order: Order, change: Adjusted, kind: StepKind, log: FileLog) -> StepContext:
         step, key = change.step, order.key
         is_process = kind.program_text or step.kind == "agent"
-        state_dir = self._places.state_dir(key) if is_process else Path()
+        state_dir = self._places.state_dir(key) if is_process else NO_FOLDER
         own_env = self._own_env(order, change, state_dir if is_process else None)
         names = _names_inside(order, own_env)
         spec, values = _render_spec(step, kind, names, self._base_dir)
@@ -195,7 +196,7 @@ class Attempts:
         )
 
     def _folder(self, order: Order, step: Step) -> Path:
-        around = self._cwd / order.cwd
+        around = self._cwd / order.cwd if order.cwd else self._cwd
         return around if step.cwd is None else around / str(render(step.cwd, order.names))
 
     def _own_env(self, order: Order, change: Adjusted, state_dir: Path | None) -> dict[str, str]:

@@ -27,6 +27,7 @@ from agentrun.workflow.expressions import render, text_of
 
 if TYPE_CHECKING:
     from agentrun.runner.debug import Debugging
+    from agentrun.runner.watchful import Watchful
 
 
 class Rules:
@@ -36,6 +37,7 @@ class Rules:
         self._desk = desk = Desk(loop, workflow, with_)
         self._beginning = Beginning(desk)
         debugging = on_demand(lambda: _debugging(desk, self._beginning))
+        self._watchful = on_demand(lambda: _watchful(desk))
         self._finishing = Finishing(desk, debugging)
         self._recovering = Recovering(desk, debugging)
         self._concluding = Concluding(desk, self._beginning, self._finishing)
@@ -66,7 +68,11 @@ class Rules:
             cwd=cwd,
             outputs=self._outputs(key, state),
         )
-        return await self._desk.with_.attempts.perform(order)
+        slowest = self._desk.with_.slowest(step.content_hash)
+        if slowest is None:
+            return await self._desk.with_.attempts.perform(order)
+        with self._watchful.attempt(key, slowest):
+            return await self._desk.with_.attempts.perform(order)
 
     def finished(self, key: str, attempt: int, result: Result) -> None:
         """Record how an attempt ended; its place at the gate is free again."""
@@ -74,6 +80,8 @@ class Rules:
         if admitted := self._beginning.admitted.pop(key, None):
             admitted.release(failure, self._desk.with_.clock.now())
         self._finishing.finished(key, attempt, result)
+        if result.usage is not None or self._desk.workflow.budget.time_s is not None:
+            self._watchful.used(key)
 
     def _outputs(self, key: str, state: StepState) -> Json:
         """Return what a sub-workflow has brought, to be judged."""
@@ -109,3 +117,9 @@ def _debugging(desk: Desk, beginning: Beginning) -> "Debugging":
     from agentrun.runner.debug import Debugging
 
     return Debugging(desk, desk.with_.knowledge, beginning)
+
+
+def _watchful(desk: Desk) -> "Watchful":
+    from agentrun.runner.watchful import Watchful
+
+    return Watchful(desk)

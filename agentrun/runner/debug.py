@@ -36,13 +36,11 @@ class Debugging:
         self._knowledge = knowledge
         self._beginning = beginning
 
-    def goes_on(self, key: str) -> bool:
-        """Go on with a fix that was recorded before a crash, if there is one: True when so."""
-        state = self._desk.state.step(key)
-        if state.fix is None or state.fix_begun:
-            return False
-        self._take_course(key, _fix_of(state.fix))
-        return True
+    def go_on(self, key: str) -> None:
+        """Go on with the fix that was recorded before a crash."""
+        recorded = self._desk.state.step(key).fix
+        assert recorded is not None
+        self._take_course(key, _fix_of(recorded))
 
     def open(self, key: str) -> None:
         """Take an incident: investigate it beside the loop, then decide."""
@@ -148,7 +146,7 @@ class Debugging:
 
     def _take_course(self, key: str, fix: Fix) -> None:
         """Record what the fix means for the order of things. Its own event comes before this one:
-        a crash between the two ends here again (`goes_on`).
+        a crash between the two ends here again (`go_on`).
         """
         kind = kind_of(fix.type)
         assert kind is not None

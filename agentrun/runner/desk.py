@@ -42,6 +42,7 @@ class Collaborators(Struct):
     get: Callable[[Value], Json]
     environ: Mapping[str, str]
     successes: Callable[[str], int] = lambda _content_hash: 0
+    slowest: Callable[[str], float | None] = lambda _content_hash: None
     redact: Callable[[Json], Json] = lambda value: value
     max_wait_s: float = MAX_WAIT_S
     stubs: "Stubs | None" = None

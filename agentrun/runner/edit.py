@@ -199,7 +199,8 @@ def rebound(old: Workflow, new: Workflow, state: TaskState, scope: str = "") -> 
             changed.append(step.id)
         elif any(part.differs for part in found):
             inner[step.id] = found
-    below = descendants(new, changed)
+    # A new step makes nothing stale by its place: what uses it has changed itself.
+    below = descendants(new, [each for each in changed if each in before])
     after_inner = descendants(new, inner)
     gone = [step_id for step_id in before if step_id not in {step.id for step in new.steps}]
     whole = dict.fromkeys([*changed, *below, *after_inner, *gone])

@@ -106,6 +106,7 @@ class Loop:
         self._promises: list[asyncio.Future[None]] = []
         self._inbox: deque[Callable[[], None]] = deque()
         self._waiter: asyncio.Future[None] | None = None
+        self._alarm: asyncio.TimerHandle | None = None
         self._work: dict[str, asyncio.Task[None]] = {}
         self._cancelled: set[str] = set()
         self._conversations: dict[str, list[Json]] = {}
@@ -189,6 +190,8 @@ class Loop:
                     return
                 await self._sleep()
         finally:
+            if self._alarm is not None:
+                self._alarm.cancel()
             await self._end_work()
 
     def _take_reports(self) -> None:
@@ -249,20 +252,31 @@ class Loop:
 
     async def _sleep(self) -> None:
         """Wait for a report, the next timer, or a stop."""
+        await asyncio.sleep(0)  # what was launched may be over at once
         if self._inbox or self._errors or self._stop is not None:
             return
         wake = self.schedule.next_wake
         seconds = LONGEST_SLEEP_S
         if wake is not None:
             seconds = min(seconds, max(0.0, wake - self._clock.now()))
-        loop = asyncio.get_running_loop()
-        self._waiter = loop.create_future()
-        alarm = loop.call_later(seconds, self._wake)
+        self._set_alarm(seconds)
+        self._waiter = asyncio.get_running_loop().create_future()
         try:
             await self._waiter
         finally:
-            alarm.cancel()
             self._waiter = None
+
+    def _set_alarm(self, seconds: float) -> None:
+        """Wake up after so long at the latest. An alarm that is set already and comes sooner stays:
+        a chain of quick steps then sets none at all, and an early wake-up does no harm.
+        """
+        loop = asyncio.get_running_loop()
+        alarm, when = self._alarm, loop.time() + seconds
+        if alarm is not None and loop.time() < alarm.when() <= when and not alarm.cancelled():
+            return
+        if alarm is not None:
+            alarm.cancel()
+        self._alarm = loop.call_at(when, self._wake)
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -338,7 +352,8 @@ class Loop:
 
     def _turn_noted(self, key: str, attempt: int, note: TurnDone) -> ev.TurnNoted:
         """Record what a conversation gained since its last turn, so that bytes grow with it and
-        not with its square. A conversation that was changed before its end is recorded whole."""
+        not with its square. A conversation that was changed before its end is recorded whole.
+        """
         known, now = self._conversations.get(key, []), note.messages
         start = 0
         if isinstance(now, list):

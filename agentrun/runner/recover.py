@@ -28,7 +28,8 @@ class Recovering:
         if state.items is not None and address.parent_loop(key) is None:
             self._desk.record(ev.StepGaveUp(key, step.continue_on_error, "its items had their own"))
             return
-        if self._debugging.goes_on(key):
+        if state.fix is not None and not state.fix_begun:
+            self._debugging.go_on(key)
             return
         now = self._desk.with_.clock.now()
         if state.attempts == 0:  # it never began: nothing to do again, nor in another way

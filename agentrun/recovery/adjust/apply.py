@@ -34,6 +34,8 @@ class Adjusted(Struct, frozen=True):
 
 def adjusted(step: Step, adjustments: Sequence[Adjustment]) -> Adjusted:
     """Apply the adjustments in order to the step (as its current alternative has it)."""
+    if not adjustments and step.kind != "agent":
+        return Adjusted(step)
     change: dict[str, Json] = {}
     for adjustment in adjustments:
         change |= adjustment.change
