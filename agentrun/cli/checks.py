@@ -6,23 +6,20 @@ function of the shell) is a warning.
 
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from agentrun.core.model import Json, Step, Workflow
+from agentrun.core.model import Step, Workflow
+from agentrun.foresight import first_word
 from agentrun.report import words
 from agentrun.report.check_view import Check
 
 MIN_FREE_BYTES = 1 << 30
 OLDEST_PYTHON = (3, 11)
-_SHELL_WORDS = frozenset(
-    {"if", "for", "while", "until", "case", "function", "select", "time", "source", "cd", "echo"}
-    | {"printf", "export", "set", "unset", "local", "declare", "read", "test", "true", "false"}
-    | {"exit", "return", "eval", "exec", "trap", "wait", "shift", "let", "umask", "alias", "type"}
-    | {"command", "builtin", "pushd", "popd", "mapfile", "ulimit", "kill"}
-)
+VERSION_TIMEOUT_S = 10.0
 
 
 def of_machine(root: Path) -> Iterator[Check]:
@@ -67,6 +64,28 @@ def program(name: str, missing: Literal["warning", "bad"], used_by: str = "") ->
     return Check("program", missing, f"{name}{where} is not found on PATH", f"install {name}")
 
 
+def _version(name: str) -> Iterator[Check]:
+    """Say which version of an agent's CLI is there. Of the workflow nothing is run."""
+    path = shutil.which(name)
+    if path is None:
+        return
+    try:
+        done = subprocess.run(
+            [path, "--version"],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            timeout=VERSION_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        yield Check("version", "warning", f"{name} does not tell its version", f"{name} --version")
+        return
+    told = next(iter((done.stdout or done.stderr).splitlines()), "")
+    yield Check("version", "ok", f"{name} {told.removeprefix(name).strip()}")
+
+
 def of_workflow(file: Path) -> Iterator[Check]:
     """Check what one workflow needs. Raises InvalidWorkflow when it is not valid."""
     from agentrun.workflow.cache import load_cached
@@ -96,6 +115,7 @@ def _of_step(step: Step, folder: Path) -> Iterator[Check]:
     spec = step.spec
     if step.kind == "agent" and isinstance(spec.get("cli"), str):
         yield program(str(spec["cli"]), "bad", step.id)
+        yield from _version(str(spec["cli"]))
     if step.kind == "run":
         word = first_word(spec.get("run") or spec.get("command"))
         if word is not None:
@@ -119,12 +139,3 @@ def _files(step: Step) -> Iterator[str]:
             file, colon, _ = value.rpartition(":")
             if colon and file.endswith(".py"):
                 yield file
-
-
-def first_word(text: Json) -> str | None:
-    """Return the program that a command begins with, where that is plain to see."""
-    lines = [line.strip() for line in str(text or "").splitlines()]
-    code = next((line for line in lines if line and not line.startswith("#")), "")
-    word = code.split()[0] if code else ""
-    plain = word.replace("-", "").replace("_", "").replace(".", "").isalnum()
-    return word if plain and word not in _SHELL_WORDS and "=" not in word else None

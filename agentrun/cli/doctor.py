@@ -21,18 +21,30 @@ def doctor_command(
     *,
     json: options.JsonFlag = False,
 ) -> int:
-    """Check programs, secrets, files, disk and the checkpoints; exit 1 if a run would fail."""
+    """Check what a run needs, and tell what it will likely bring; exit 1 if it would fail.
+
+    Programs and their versions, secrets, files, disk, memory, hosts, breakers; from the history of
+    the checkpoint folder the chance of failure, the time and the cost of each step.
+    """
     from pathlib import Path
 
-    from agentrun.cli import checks
+    from agentrun.cli import checks, outlook
     from agentrun.report import screen
     from agentrun.report.check_view import check_lines, check_object
     from agentrun.report.result import write_json
+    from agentrun.store.manager import CheckpointManager
+    from agentrun.workflow.cache import load_cached
 
     now = settings.current()
-    found = list(checks.of_machine(now.root))
+    manager = CheckpointManager(now.root)
+    found = [*checks.of_machine(now.root), *outlook.of_memory()]
+    workflow = None
     if file is not None:
         found += checks.of_workflow(Path(file))
+        workflow = load_cached(Path(file))
+        found += outlook.of_hosts(workflow)
+        found += outlook.of_history(workflow, manager)
+    found += outlook.of_breakers(manager, workflow)
     out = screen.stdout(color=now.color)
     if json:
         write_json(out, check_object(found))

@@ -76,7 +76,7 @@ def whole(workflow: Workflow, steps: Sequence[Forecast]) -> Forecast:
     timed = any(each.seconds for each in steps)
     return Forecast(
         workflow.name,
-        min((each.runs for each in steps), default=0),
+        min((each.runs for each in steps if each.runs), default=0),
         _each_end(lambda end: _any_of(chances, end)) if chances else None,
         _each_end(lambda end: _longest(workflow, by_id, end)) if timed else None,
         _each_end(lambda end: sum(getattr(each, end) for each in prices)) if prices else None,
