@@ -81,7 +81,13 @@ class Gate:
         self._doors: dict[str, _Door] = {}
 
     def admit(self, component: str, now: float) -> Admitted | NotYet:
-        """Ask for one attempt that calls the component."""
+        """Ask for one attempt that calls the component. A host that the workflow names without the
+        port counts as one, whatever its ports.
+        """
+        named = self._limits.keys() | self._breakers.keys()
+        host = component.rpartition(":")[0]
+        if component not in named and host in named:
+            component = host
         door = self._doors.get(component)
         if door is None:
             door = self._doors[component] = _Door(

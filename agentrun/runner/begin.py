@@ -1,6 +1,6 @@
 """The rules of beginning: conditions, items, special kinds, limits, and the start of an attempt."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from agentrun.core import address, events as ev
@@ -171,7 +171,9 @@ class Beginning:
         stubs = self._desk.with_.stubs
         if stubs is not None and stubs.covers(key, state.attempts + 1):
             return True
-        component = component_of(way(step, state.alternative))
+        component = component_of(
+            way(step, state.alternative), lambda value: render(value, self._desk.names(key))
+        )
         if component is None:
             return True
         from agentrun.recovery.gate import NotYet
@@ -200,9 +202,19 @@ class Beginning:
             self._desk.warn_once(f"{component}: {answer.reason}; waiting", key)
 
 
-def component_of(step: Step) -> str | None:
-    """Return what the step depends on: `component:`, else what its kind derives from its spec."""
-    return step.component or registry.get(step.kind).component(step.spec)
+def component_of(step: Step, rendered: Callable[[Json], Json]) -> str | None:
+    """Return what the step depends on: `component:`, else what its kind derives from its spec. An
+    expression that fails is the attempt's to tell.
+    """
+    if step.component is not None:
+        return step.component
+    kind = registry.get(step.kind)
+    open_fields = [name for name in kind.component_from if "${{" in str(step.spec.get(name))]
+    try:
+        values = {name: rendered(step.spec[name]) for name in open_fields}
+    except ExpressionError:
+        return None
+    return kind.component({**step.spec, **values})
 
 
 def _question(key: str, step: Step, state: StepState) -> str | None:

@@ -230,4 +230,5 @@ KIND = StepKind(
     either=frozenset({"session", "workspace", "files", "on_retry", "prompt_file"}),
     refuses=frozenset({"with"}),
     component=component,
+    component_from=frozenset({"model"}),
 )

@@ -67,4 +67,5 @@ KIND = StepKind(
     scalar="url",
     refuses=frozenset({"env", "cwd", "stdin", "with"}),
     component=component,
+    component_from=frozenset({"url"}),
 )

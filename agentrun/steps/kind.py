@@ -80,7 +80,8 @@ class StepKind(Struct, frozen=True):
     `beside` are fields of the spec written beside the key, on the step itself; fields in `either`
     may stand inside or beside. `refuses` are common keys that mean nothing here. `program_text`
     are fields whose text is run by a shell, so interpolated values must reach it as data.
-    `component` names what the step depends on (for breakers and limits) from its spec.
+    `component` names what the step depends on (for breakers and limits) from its spec; where one of
+    the fields in `component_from` holds an expression, it is asked once that is rendered.
     """
 
     name: str
@@ -92,3 +93,4 @@ class StepKind(Struct, frozen=True):
     refuses: frozenset[str] = frozenset()
     program_text: frozenset[str] = frozenset()
     component: Callable[[Mapping[str, Json]], str | None] = lambda _spec: None
+    component_from: frozenset[str] = frozenset()

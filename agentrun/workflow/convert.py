@@ -11,7 +11,7 @@ from agentrun.workflow import schema
 from agentrun.workflow.findings import Findings
 from agentrun.workflow.output_spec import read_output
 from agentrun.workflow.rules import read_rules
-from agentrun.workflow.steps import StepDraft
+from agentrun.workflow.steps import StepDraft, WayDraft
 from agentrun.workflow.yaml_source import Path
 
 DEFAULT_ROUNDS = 10
@@ -77,7 +77,7 @@ def step(draft: StepDraft, needs: tuple[str, ...], findings: Findings) -> core.S
         cwd=given.cwd,
         stdin=given.stdin,
         with_=given.with_,
-        component=given.component or way.kind.component(way.spec),
+        component=given.component or _component(way),
         idempotent=given.idempotent,
         continue_on_error=given.continue_on_error,
         remedies=tuple(
@@ -88,13 +88,20 @@ def step(draft: StepDraft, needs: tuple[str, ...], findings: Findings) -> core.S
     )
 
 
+def _component(way: WayDraft) -> str | None:
+    """Return what a way depends on; None where only an expression knows."""
+    spec = way.spec or {}
+    told = all("${{" not in str(spec.get(field)) for field in way.kind.component_from)
+    return way.kind.component(spec) if told else None
+
+
 def _alternatives(draft: StepDraft) -> tuple[core.Alternative, ...]:
     return tuple(
         core.Alternative(
             kind=way.kind.name,
             spec=way.spec,
             with_=way.raw.get("with"),
-            component=way.raw.get("component") or way.kind.component(way.spec),
+            component=way.raw.get("component") or _component(way),
         )
         for way in draft.alternatives
         if way.spec is not None

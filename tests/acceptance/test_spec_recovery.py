@@ -585,3 +585,33 @@ def test_a_task_is_cancelled_with_1(shop: Shop) -> None:
     told = shop("inspect", "t", "--json")
     assert told.json["status"] == "cancelled"
     assert told.json["steps"]["a"]["status"] in {"cancelled", "interrupted"}
+
+
+@pytest.mark.parametrize("base", ["{base}", "${{{{ inputs.base }}}}"])
+def test_the_component_of_an_http_step_is_its_host(
+    shop: Shop, httpserver: HTTPServer, base: str
+) -> None:
+    httpserver.expect_request("/").respond_with_data("", status=503)
+    url = httpserver.url_for("/").replace("localhost", "127.0.0.1")
+    ran = shop.run(f"""
+        inputs: {{base: {{default: "{url}"}}}}
+        breakers: {{127.0.0.1: {{failures: 2, cooldown: 1h}}}}
+        steps:
+          - {{id: a, http: "{base.format(base=url)}", retry: {{max_attempts: 5, delay: 1ms}}}}
+    """)
+    assert (ran.code, ran.json["steps"]["a"]["attempts"]) == (75, 2)
+
+
+def test_the_component_of_an_agent_is_its_cli_and_of_a_command_its_program(shop: Shop) -> None:
+    says = '{"type":"result","is_error":true,"api_error_status":503,"result":"no","session_id":"s"}'
+    shop.program("claude", f"#!/bin/sh\ncat > /dev/null; echo '{says}'\n")
+    shop.program("flaky", "#!/bin/sh\necho 'connect: Connection refused' >&2; exit 1\n")
+    ran = shop.run("""
+        defaults: {retry: {max_attempts: 5, delay: 1ms}}
+        breakers: {claude: {failures: 2, cooldown: 1h}, flaky: {failures: 2, cooldown: 1h}}
+        steps:
+          - {id: a, needs: [], agent: {cli: claude, prompt: hi}}
+          - {id: b, needs: [], run: flaky --now}
+    """)
+    assert ran.code == 75
+    assert {key: value["attempts"] for key, value in ran.json["steps"].items()} == {"a": 2, "b": 2}
