@@ -357,3 +357,25 @@ def test_a_skipped_sub_workflow_leaves_nothing_waiting(desk: Desk) -> None:
     done = desk.resume(paused, skip=("sub",))
     assert (done.exit_code, done.outputs) == (0, "end")
     assert not (desk.folder / "trace").exists()
+
+
+def test_a_retry_of_one_sub_workflow_does_not_start_others_twice(desk: Desk, count: Count) -> None:
+    desk.write(
+        "sub.yaml",
+        """
+        inputs: {n: {type: integer}}
+        steps:
+          - {id: a, needs: [], run: 'echo x >> trace; test -e "m${{ inputs.n }}" || { touch "m${{ inputs.n }}"; exit 9; }'}
+          - {id: b, needs: [], run: echo x >> other}
+        """,
+    )
+    done = desk.run("""
+        steps:
+          - id: each
+            for_each: [1, 2, 3, 4, 5, 6]
+            workflow: sub.yaml
+            with: {n: "${{ item }}"}
+            retry: {max_attempts: 2, delay: 0, jitter: 0, on: [any]}
+    """)
+    assert done.exit_code == 0
+    assert (count("trace"), count("other")) == (12, 6)
