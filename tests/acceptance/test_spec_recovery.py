@@ -398,7 +398,8 @@ def test_a_timeout_is_doubled_visibly(shop: Shop) -> None:
         steps: [{id: a, timeout: 500ms, run: sleep 0.7; echo ok, retry: {delay: 1ms}}]
     """)
     assert (ran.code, ran.json["outputs"]) == (0, "ok")
-    assert "1" in json.dumps(changes(shop))
+    assert changes(shop)[0]["change"] == {"timeout_s": 1.0}
+    assert "timeout 1 s instead of 0.5 s" in ran.err
 
 
 def test_a_prompt_that_is_too_long_is_cut_visibly(shop: Shop) -> None:
@@ -466,6 +467,7 @@ def test_a_declared_remedy_is_run(shop: Shop) -> None:
     """)
     assert ran.code == 0, ran.err
     assert "touch installed" in json.dumps(changes(shop))
+    assert "touch installed" in ran.err
 
 
 def test_input_is_cleaned(shop: Shop) -> None:

@@ -7,7 +7,7 @@ from agentrun.core.state import StepState, TaskState
 
 
 def take_next_model(
-    step: Step, state: StepState, failure: Failure, _task: TaskState
+    step: Step, state: StepState, _failure: Failure, _task: TaskState
 ) -> Adjustment | None:
     """Return the change to the model after the one in use, or None when that was the last."""
     models = step.spec.get("model") if step.kind == "agent" else None
@@ -17,4 +17,4 @@ def take_next_model(
     if tried + 1 >= len(models):
         return None
     model, before = models[tried + 1], models[tried]
-    return Adjustment("next_model", {"model": model}, f"{before} ended in {failure.kind}")
+    return Adjustment("next_model", {"model": model}, f"model {model} instead of {before}")

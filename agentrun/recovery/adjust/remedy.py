@@ -8,6 +8,7 @@ from agentrun.core.model import Remedy, Step
 from agentrun.core.state import StepState, TaskState
 
 REMEDY = "remedy_run"
+SHOWN_CHARS = 100
 
 
 def run_remedy(
@@ -17,7 +18,8 @@ def run_remedy(
     done = {adjustment.change.get("run") for adjustment in state.adjustments}
     for remedy in step.remedies:
         if remedy.run not in done and _fits(remedy, failure):
-            return Adjustment(REMEDY, {"run": remedy.run}, f"declared for {failure.kind}")
+            shown = " ".join(remedy.run.split())[:SHOWN_CHARS]
+            return Adjustment(REMEDY, {"run": remedy.run}, f"`{shown}` is run before it")
     return None
 
 

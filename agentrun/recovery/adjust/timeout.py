@@ -30,7 +30,7 @@ def _doubled(key: str, declared: float, state: StepState) -> Adjustment | None:
     if longer <= now:
         return None
     name = key.removesuffix("_s")
-    return Adjustment("timeout_doubled", {key: longer}, f"{name} {now:g} s was not enough")
+    return Adjustment("timeout_doubled", {key: longer}, f"{name} {longer:g} s instead of {now:g} s")
 
 
 def _current(key: str, declared: float, state: StepState) -> float:
