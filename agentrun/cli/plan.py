@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from agentrun.requests import ResumeRequest
 
 
+def announce(request: "ResumeRequest", settings: Settings) -> None:
+    """Say what a resume with another definition is about to do, before it does anything."""
+    err = screen.stderr(color=settings.color)
+    err.lines(plan_lines(plan_resume(request), err))
+
+
 def show(request: "ResumeRequest", settings: Settings) -> int:
     """Print the plan."""
     rows = plan_resume(request)

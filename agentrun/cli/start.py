@@ -91,6 +91,10 @@ def resume(
         from agentrun.cli.plan import show
 
         return show(request, now)
+    if workflow is not None and not now.quiet:
+        from agentrun.cli.plan import announce
+
+        announce(request, now)
     from agentrun.app import resume_task
 
     return _watched(lambda reporters: resume_task(request, reporters), now, events, request.stub)

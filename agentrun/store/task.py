@@ -166,6 +166,8 @@ def open_task(disk: Disk, folder: str, task_id: str, secrets: Mapping[str, str])
     lock = locks.acquire(disk, folder)
     try:
         _sweep(disk, folder)
+        for name in (BLOBS, SNAPSHOTS, LOGS):
+            disk.make_folder(f"{folder}/{name}")  # a person may have removed `snapshots/` whole
         values = ValueStore(folder, disk, secrets)
         codec = LineCodec(task_id, values.secrets.scrub)
         snapshots = SnapshotStore(folder, disk, task_id, values.secrets)

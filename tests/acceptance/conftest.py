@@ -108,7 +108,7 @@ class Shop:
             text=True,
         )
 
-    def run(self, text: str, *args: str, **env: str) -> Ran:
+    def run(self, text: str, *args: str, **env: Any) -> Ran:
         """Run a workflow given as text, with the events in `events` and the result as JSON."""
         self.write("flow.yaml", text)
         ran = self("run", "flow.yaml", "--json", "--events", "events", *args, **env)
@@ -122,7 +122,7 @@ class Shop:
         assert ran.code == 2, ran.err
         return ran.err + ran.out
 
-    def resume(self, ran: Ran, *args: str, **env: str) -> Ran:
+    def resume(self, ran: Ran, *args: str, **env: Any) -> Ran:
         return self("resume", ran.id, "--json", "--events", "events", *args, **env)
 
     def events(self, *types: str) -> list[dict[str, Any]]:

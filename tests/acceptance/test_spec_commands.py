@@ -155,7 +155,13 @@ def test_version_and_help_go_to_stdout(shop: Shop) -> None:
 
 def test_no_color_and_pipes_have_no_colours(shop: Shop) -> None:
     shop.write("w.yaml", FAILS)
-    for env in ({}, {"NO_COLOR": "1"}, {"TERM": "dumb"}, {"FORCE_COLOR": "1", "NO_COLOR": "1"}):
+    envs: list[dict[str, Any]] = [
+        {},
+        {"NO_COLOR": "1"},
+        {"TERM": "dumb"},
+        {"FORCE_COLOR": "1", "NO_COLOR": "1"},
+    ]
+    for env in envs:
         ran = shop("run", "w.yaml", "--no-color", **env)
         assert "\x1b" not in ran.out + ran.err
 
@@ -761,7 +767,7 @@ def test_folders_as_files_and_files_as_folders(shop: Shop) -> None:
 @pytest.mark.parametrize(
     "env", [{"LC_ALL": "C"}, {"TERM": "dumb"}, {"HOME": "/nonexistent"}, {"COLUMNS": "1"}, {"LANG": "xx"}]
 )  # fmt: skip
-def test_odd_environments(shop: Shop, env: dict[str, str]) -> None:
+def test_odd_environments(shop: Shop, env: dict[str, Any]) -> None:
     shop.write("w.yaml", "steps: [{id: a, run: echo 'é ☃'}]")
     assert shop("run", "w.yaml", **env).out == "é ☃\n"
     assert shop("inspect", "latest", **env).code == 0
@@ -893,3 +899,8 @@ def test_values_that_are_hostile_come_out_as_they_went_in(shop: Shop) -> None:
         out = shop("run", "w.yaml", "-i", f"v={value}").out
         assert out == f"{value}\n{value}\n<{value}>\n"
     assert not Path(shop.folder / "pwned").exists()
+
+
+@pytest.mark.xfail(strict=True, reason="`debug --ask` is not there yet")
+def test_debug_ask_is_an_option(shop: Shop) -> None:
+    assert "--ask" in shop("debug", "--help").out
