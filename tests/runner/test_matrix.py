@@ -4,7 +4,9 @@ The table REFUSED is the promise; a pair that is not in it is run for real.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -235,3 +237,11 @@ def _without_refused(kind: str, keys: dict[str, Any]) -> dict[str, Any]:
 
 def test_the_cases_are_what_a_person_would_write() -> None:
     assert yaml.safe_load(yaml.safe_dump({k: c[1] for k, c in CASES.items()}))
+
+
+def test_the_page_on_workflows_names_the_same_pairs() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "workflow.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| ((?:`\w+` ?)+) \|$", page, re.MULTILINE))
+    told = {kind: set(re.findall(r"`(\w+)`", rows[kind])) for kind in KINDS if kind != "wait"}
+    assert told == {kind: keys for kind, keys in REFUSED.items() if kind != "wait"}
+    assert "| `wait` | the same, and `timeout` |" in page
