@@ -410,3 +410,82 @@ def test_an_approval_without_default_fails_when_its_time_is_over(desk: Desk) -> 
     failed = paused if paused.exit_code == 1 else desk.resume(paused)
     assert failed.exit_code == 1
     assert failed.state.step("ok").failures == 1
+
+
+# --- --retry, --skip, --answer ------------------------------------------------------------------------
+
+BROKEN = """
+    steps:
+      - {id: first, needs: [], run: echo first >> trace}
+      - {id: sub, needs: [], workflow: broken.yaml}
+      - {id: each, needs: [], for_each: [0, 1, 2], run: 'echo "each${{ item }}" >> trace; test "${{ item }}" != 1 || test -e good; echo ok'}
+      - {id: last, needs: [first, sub, each], run: 'echo last >> trace; echo "${{ steps.each.output }}"'}
+"""
+BROKEN_SUB = """
+    steps:
+      - {id: fine, run: echo fine >> trace}
+      - {id: bad, run: "echo bad >> trace; test -e good"}
+      - {id: after, run: echo after >> trace}
+"""
+
+
+@pytest.fixture
+def broken(desk: Desk, trace: Trace) -> Finished:
+    desk.write("broken.yaml", BROKEN_SUB)
+    finished = desk.run(BROKEN)
+    assert finished.exit_code == 1
+    assert trace.new() == ["bad", "each0", "each1", "each2", "fine", "first"]
+    return finished
+
+
+def test_what_failed_is_tried_again_also_deep_inside(
+    desk: Desk, trace: Trace, broken: Finished
+) -> None:
+    (desk.folder / "good").touch()
+    assert desk.resume(broken).exit_code == 0
+    assert trace.new() == ["after", "bad", "each1", "last"]
+
+
+def test_skipping_a_step_inside_a_sub_workflow_and_an_item(
+    desk: Desk, trace: Trace, broken: Finished
+) -> None:
+    done = desk.resume(broken, skip=("sub/bad", "each[1]"))
+    assert done.exit_code == 0
+    assert trace.new() == ["after", "last"]
+    assert done.state.step("sub/bad").status == done.state.step("each[1]").status == "skipped"
+
+
+def test_retry_of_a_step_that_has_succeeded_is_from(
+    desk: Desk, trace: Trace, broken: Finished
+) -> None:
+    (desk.folder / "good").touch()
+    done = desk.resume(broken)
+    trace.new()
+    assert desk.resume(done, retry=("sub/fine",)).exit_code == 0
+    assert trace.new() == ["after", "bad", "fine", "last"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message", "hint"),
+    [
+        ({"from_step": "eech"}, "has no step 'eech'", "did you mean each?"),
+        ({"from_step": "sub/bed"}, "has no step 'sub/bed'", "sub/bad"),
+        ({"from_step": "each[3]"}, "has no step 'each[3]'", "each"),
+        ({"skip": ("first",)}, "first has succeeded", "leave it out"),
+        ({"answers": {"first": "yes"}}, "first waits for no answer", "no step"),
+        ({"set_inputs": {"x": "1"}}, "there is no input `x`", "no inputs"),
+    ],
+)
+def test_what_can_not_be_is_refused_and_nothing_runs(
+    desk: Desk,
+    trace: Trace,
+    broken: Finished,
+    changes: dict[str, Any],
+    message: str,
+    hint: str,
+) -> None:
+    with pytest.raises(UsageError) as refused:
+        desk.resume(broken, **changes)
+    assert message in refused.value.message
+    assert hint in refused.value.hint
+    assert trace.new() == []
