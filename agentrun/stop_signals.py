@@ -10,6 +10,8 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Self
 
+from agentrun.steps.quick import interrupt
+
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -37,6 +39,7 @@ class StopSignals:
             self._told(name)
         else:
             self._loop.call_soon_threadsafe(self._told, name)
+            interrupt()
 
     def __enter__(self) -> Self:
         self._before = {number: signal.signal(number, self._take) for number in STOP_SIGNALS}

@@ -1,6 +1,6 @@
 """The step kind `python`: a function, called with `with` as keywords.
 
-Owns where a function is called: in this process (sync in a thread, async on the loop), or, when
+Owns where a function is called: in this process (see quick.py; async on the loop), or, when
 the step is isolated, in a worker process that can be ended. Refuses to know what made the step
 isolated, how a function is found (target.py) and what its end means (calling.py).
 
@@ -9,7 +9,6 @@ thread until agentrun ends. A step that must be stoppable declares a `timeout`, 
 """
 
 import contextlib
-import contextvars
 import json
 import sys
 from dataclasses import dataclass
@@ -47,11 +46,12 @@ async def _execute(ctx: StepContext) -> Success | Evidence:
 
 async def _in_process(ctx: StepContext) -> Success | Evidence:
     from agentrun.steps import calling, streams
-    from agentrun.steps.threads import THREADS
+    from agentrun.steps.quick import CALLS
 
-    job = partial(calling.call_target, str(ctx.spec["target"]), ctx.base_dir, ctx.with_)
+    target = str(ctx.spec["target"])
+    job = partial(calling.call_target, target, ctx.base_dir, ctx.with_)
     with streams.printing_to(ctx.log):
-        result = await THREADS.call(partial(contextvars.copy_context().run, job))
+        result = await CALLS.call(f"{ctx.base_dir}/{target}", job)
         return await calling.settle(result)
 
 

@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any
 
 _functions: dict[tuple[str, Path], Callable[..., Any]] = {}
-_files: dict[Path, tuple[int, ModuleType]] = {}
+_files: dict[Path, tuple[tuple[int, int], ModuleType]] = {}
 
 
 def find_function(target: str, base_dir: Path) -> Callable[..., Any]:
@@ -27,10 +27,8 @@ def find_function(target: str, base_dir: Path) -> Callable[..., Any]:
     if known := _functions.get((target, base_dir)):
         return known
     _FolderFinder.install(base_dir)
-    if place.endswith(".py"):
-        module = _load_file(base_dir / place)
-    else:
-        module = _import(place, base_dir)
+    is_file = place.endswith(".py")
+    module = _load_file(base_dir / place) if is_file else _import(place, base_dir)
     found: Any = module
     for part in name.split("."):
         try:
@@ -60,13 +58,17 @@ def _import(name: str, base_dir: Path) -> ModuleType:
 
 def _load_file(path: Path) -> ModuleType:
     """Load a file under a name of its own; again only after it was changed."""
-    path = path.resolve()
     try:
-        changed = path.stat().st_mtime_ns
+        status = os.stat(path)
     except FileNotFoundError:
-        raise FileNotFoundError(f"there is no file {path}") from None
-    known = _files.get(path)
+        raise FileNotFoundError(f"there is no file {path.resolve()}") from None
+    changed, named = (status.st_ino, status.st_mtime_ns), path
+    known = _files.get(named)
+    if known is None or known[0] != changed:
+        path = path.resolve()  # one file is one module, whatever leads to it
+        known = _files.get(path)
     if known and known[0] == changed:
+        _files[named] = known
         return known[1]
     name = f"agentrun_file_{abs(hash(path)):x}_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
