@@ -75,6 +75,7 @@ async def _perform(
         put=task.values.put,
         clock=clock,
         reporters=reporters,
+        scrub=task.values.secrets.scrub_event,
     )
     environ = dict(os.environ)
     redactor, own_rules = Redactor(secrets), project_rules(Path(state.workflow_path).parent)

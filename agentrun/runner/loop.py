@@ -93,11 +93,12 @@ class Loop:
         put: Callable[[Json], Value],
         clock: Clock,
         reporters: Sequence[Reporter] = (),
+        scrub: Callable[[ev.Event], ev.Event] = lambda event: event,
         in_thread: bool = True,
     ) -> None:
         self.state = state
         self.ended = False
-        self._store, self._put = store, put
+        self._store, self._put, self._scrub = store, put, scrub
         self._clock = clock
         self._reporters = reporters
         self._in_thread = in_thread
@@ -126,7 +127,7 @@ class Loop:
 
     def _take(self, event: ev.Event) -> None:
         self._last_time = time = max(self._clock.now(), self._last_time)
-        recorded = ev.Recorded(self.state.seq + 1, time, event)
+        recorded = ev.Recorded(self.state.seq + 1, time, self._scrub(event))
         apply(self.state, recorded)
         self._batch.append(recorded)
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from agentrun.core.events import Event
 from agentrun.core.model import Json
 from agentrun.errors import UsageError
 
@@ -91,6 +92,15 @@ class Secrets:
             return body
         return msgspec.json.encode(self._scrubbed(msgspec.json.decode(body), free=False))
 
+    def scrub_event(self, event: Event) -> Event:
+        """Redact the free texts of an event before anybody is shown it."""
+        if not self._needles:
+            return event
+        body = msgspec.json.encode(event)
+        if not self.occur_in(body):
+            return event
+        return msgspec.json.decode(self.scrub(body), type=type(event))
+
     def _scrubbed(self, value: Json, *, free: bool) -> Json:
         match value:
             case str():
@@ -128,6 +138,7 @@ def _forms(value: str) -> Iterable[tuple[str, str]]:
     """Yield each way in which the secret is looked for: a suffix of its reference, and the text."""
     yield "", value
     yield "|escaped", msgspec.json.encode(value)[1:-1].decode()
+    yield "|ascii", _escaped_to_ascii(value)
     if len(value) < MIN_ENCODED:
         return
     from urllib.parse import quote, quote_plus
@@ -147,6 +158,13 @@ def _forms(value: str) -> Iterable[tuple[str, str]]:
         inner = b64encode(bytes(shift) + data)[(0, 2, 3)[shift] : (shift + len(data)) * 8 // 6]
         yield f"|base64-{shift}", inner.decode()
         yield f"|base64url-{shift}", inner.translate(bytes.maketrans(b"+/", b"-_")).decode()
+
+
+def _escaped_to_ascii(value: str) -> str:
+    """Return the text as most writers of JSON put it: nothing but ASCII."""
+    import json
+
+    return json.dumps(value)[1:-1]
 
 
 def _lower_escapes(quoted: str) -> str:

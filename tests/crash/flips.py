@@ -99,7 +99,7 @@ def agentrun(args: list[str]) -> tuple[int, str, str]:
             code = run(args)
         except SystemExit as end:
             code = int(end.code or 0)
-    told = [stream.detach().getvalue().decode() for stream in (out, err)]  # type: ignore[attr-defined]
+    told = [stream.detach().getvalue().decode() for stream in (out, err)]
     return code, told[0], told[1]
 
 

@@ -55,6 +55,7 @@ class Seen:
     waits_until: float | None = None
     permitted: bool = True
     """A step that is not idempotent may be started (once more)."""
+    opened: bool = False
     unknown: bool = False
     """An attempt began, and nobody knows how it ended."""
 
@@ -81,7 +82,6 @@ class Oracle:
     seen: dict[str, Seen] = field(default_factory=dict)
     resumed_at: float = 0.0
     halted: bool = False
-    opened: tuple[float, str] = (0.0, "")
     never_busy: bool = True
     """No limit keeps a step that is due from starting at once."""
     told_success: bool = False
@@ -127,7 +127,7 @@ class Oracle:
         require(wrote, "there are events that nobody wrote")
         self.acknowledged = list(records)
         self.tried = {}
-        self.seen, self.halted, self.opened = {}, False, (0.0, "")
+        self.seen, self.halted = {}, False
         for record in records:
             self._follow(record, live=False)
 
@@ -194,9 +194,9 @@ class Oracle:
                 for seen in self.seen.values():
                     seen.running = False
             case ev.ScopeOpened():
-                now = (record.time, event.step)
-                require(self.opened != now, f"{event.step} was opened twice at once")
-                self.opened = now
+                seen = self._of(event.step)
+                require(not seen.opened, f"{event.step} was opened while it is open")
+                seen.opened = True
                 if event.fresh:
                     for key in self._below(event.step):
                         del self.seen[key]
@@ -207,6 +207,8 @@ class Oracle:
 
     def _follow_step(self, event: ev.StepEvent, seen: Seen, time: float, *, live: bool) -> None:
         key = event.step
+        if isinstance(event, ev.StepFailed | ev.RoundFinished | ev.FallbackTaken | ev.StepGaveUp):
+            seen.opened = False
         match event:
             case ev.StepStarted():
                 self._starts(event, seen, time, live=live)
@@ -309,7 +311,7 @@ class Oracle:
             seen.blocked = False
         for key in event.steps:
             seen = self._of(key)
-            seen.gave_up = seen.continued = False
+            seen.gave_up = seen.continued = seen.opened = False
             seen.failed_in_set, seen.due = 0, None
             if not seen.unknown or key in self.said_retry:
                 seen.permitted, seen.unknown = True, False
