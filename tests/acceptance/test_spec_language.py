@@ -127,6 +127,23 @@ def test_secrets_must_be_set_and_never_reach_disk_or_a_log(shop: Shop) -> None:
     assert "s3cr3t-v4lue-xyz" not in ran.err
 
 
+def test_an_output_that_holds_a_secret_is_resolved_again_on_resume(shop: Shop) -> None:
+    shop.write(
+        "flow.yaml",
+        """
+        secrets: [MY_TOKEN]
+        steps: [{id: a, run: 'echo "t=$MY_TOKEN"'}, {id: b, run: test -e good}]
+        outputs: ${{ steps.a.output }}
+    """,
+    )
+    ran = shop("run", "flow.yaml", "--json", MY_TOKEN="s3cr3t-v4lue-xyz")
+    (shop.folder / "good").touch()
+    assert shop("resume", ran.id).code == 2
+    done = shop("resume", ran.id, MY_TOKEN="s3cr3t-v4lue-xyz")
+    assert (done.code, done.out) == (0, "t=s3cr3t-v4lue-xyz\n")
+    assert b"s3cr3t-v4lue-xyz" not in shop.disk()
+
+
 def test_env_holds_for_all_steps_and_a_steps_own_wins(shop: Shop) -> None:
     ran = shop.run("""
         env: {A: file, B: file}

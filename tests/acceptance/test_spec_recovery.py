@@ -1,7 +1,9 @@
 """The contract's chapter on failures and recovery, sentence by sentence, through the real command."""
 
 import json
+import signal
 import time
+from pathlib import Path
 
 import pytest
 from pytest_httpserver import HTTPServer
@@ -617,3 +619,100 @@ def test_the_component_of_an_agent_is_its_cli_and_of_a_command_its_program(shop:
     """)
     assert ran.code == 75
     assert {key: value["attempts"] for key, value in ran.json["steps"].items()} == {"a": 2, "b": 2}
+
+
+# --- interruptions ------------------------------------------------------------------------------
+
+CUT_OFF = """
+    steps:
+      - id: a
+        idempotent: %s
+        run: echo $$ $AGENTRUN_IDEMPOTENCY_KEY >> n; test -e good || { touch begun; sleep 60; }; echo done
+        retry: {max_attempts: 1}
+"""
+
+
+def cut_off(shop: Shop, how: signal.Signals, idempotent: str = "true") -> int:
+    """Start a task, end it while its step runs, and let the step work from now on."""
+    shop.write("flow.yaml", CUT_OFF % idempotent)
+    process = shop.start("run", "flow.yaml", "--task-id", "t")
+    while not (shop.folder / "begun").exists():
+        time.sleep(0.02)
+    process.send_signal(how)
+    (shop.folder / "good").touch()
+    return process.wait(30)
+
+
+def lives(pid: str) -> bool:
+    """Return whether a process runs; one that waits to be reaped does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize(("how", "code"), [
+    (signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9),
+])  # fmt: skip
+def test_an_attempt_that_was_cut_off_is_numbered_but_not_charged(
+    shop: Shop, how: signal.Signals, code: int
+) -> None:
+    assert cut_off(shop, how) == code
+    if how is not signal.SIGKILL:
+        assert shop("inspect", "t", "--json").json["status"] == "interrupted"
+    done = shop("resume", "t", "--json")
+    assert (done.code, done.json["outputs"]) == (0, "done")
+    assert done.json["steps"]["a"]["attempts"] == 2
+    (first, key), (second, same_key) = (line.split() for line in shop.lines("n"))
+    assert (first != second, key) == (True, same_key)
+    assert not lives(first)
+
+
+@pytest.mark.parametrize(("answer", "n", "output"), [("--retry", 2, "done"), ("--skip", 1, None)])
+def test_not_idempotent_and_cut_off_by_a_signal_asks_too(
+    shop: Shop, answer: str, n: int, output: str | None
+) -> None:
+    assert cut_off(shop, signal.SIGTERM, "false") == 143
+    asked = shop("resume", "t", "--json")
+    assert (asked.code, len(shop.lines("n"))) == (3, 1)
+    done = shop("resume", "t", answer, "a", "--json")
+    assert (done.code, done.json["outputs"], len(shop.lines("n"))) == (0, output, n)
+
+
+@pytest.mark.slow
+def test_five_interruptions_in_a_row_pause_the_task_with_3(shop: Shop) -> None:
+    shop.write("flow.yaml", "steps: [{id: a, run: echo x >> n; kill -9 $PPID; sleep 9}]")
+    codes = [shop("run", "flow.yaml", "--task-id", "t").code]
+    codes += [shop("resume", "t").code for _ in range(5)]
+    assert codes == [-9] * 5 + [3]
+    assert len(shop.lines("n")) == 5
+
+
+def test_the_idempotency_key_is_new_after_a_fork(shop: Shop) -> None:
+    ran = shop.run("steps: [{id: a, run: echo $AGENTRUN_IDEMPOTENCY_KEY >> keys; exit 9}]")
+    copy = shop("fork", ran.id, "--json").json["task_id"]
+    shop("resume", ran.id)
+    shop("resume", copy)
+    first, second, forked = shop.lines("keys")
+    assert first == second
+    assert first != forked
+
+
+@pytest.mark.slow
+def test_a_wait_before_a_retry_is_not_begun_anew_by_a_resume(shop: Shop) -> None:
+    shop.write(
+        "flow.yaml",
+        """
+        steps:
+          - {id: a, run: echo x >> n; exit 9, retry: {max_attempts: 2, delay: 2s, jitter: 0}}
+    """,
+    )
+    process = shop.start("run", "flow.yaml", "--task-id", "t", "--events", "events")
+    while "retry_scheduled" not in "".join(shop.lines("events")):
+        time.sleep(0.05)
+    due = shop.events("retry_scheduled")[0]["at"]
+    process.kill()
+    process.wait()
+    assert shop("resume", "t").code == 1
+    assert len(shop.lines("n")) == 2
+    assert 0 <= time.time() - due < 1.5
