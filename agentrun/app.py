@@ -228,6 +228,8 @@ def _perform(
     outputs = _result(state, task.values.get)
     if not stubs:  # what was made up teaches nothing
         history.remember(manager.shared, workflow, state, before)
+        if workflow.notify:
+            _notify(task, workflow, secrets, reporters, clock)
     if state.status == "succeeded":
         _forget_worktrees(task, workflow)
         task.clean_after_success()
@@ -235,6 +237,26 @@ def _perform(
 
         retain(manager, workflow.name, workflow.retention)
     return Finished(task.task_id, state.ending.exit_code, state, workflow, outputs)
+
+
+def _notify(
+    task: TaskStore,
+    workflow: Workflow,
+    secrets: Mapping[str, str],
+    reporters: Sequence[Reporter],
+    clock: SteadyClock,
+) -> None:
+    """Tell people how it ended; what could not be delivered is a warning, no more."""
+    from agentrun.notify import tell
+
+    state = task.state
+    for problem in tell(workflow, state, secrets):
+        time = max(clock.now(), state.updated_at)
+        recorded = ev.Recorded(state.seq + 1, time, ev.Warned(problem))
+        apply(state, recorded)
+        task.append([recorded])
+        for reporter in reporters:
+            reporter.warn(problem)
 
 
 def _forget_worktrees(task: TaskStore, workflow: Workflow) -> None:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from agentrun.cli.settings import Settings
 from agentrun.core.model import Json
-from agentrun.errors import UsageError
+from agentrun.errors import AgentrunError, UsageError
 from agentrun.report import screen, words
-from agentrun.report.ending import ending_lines
+from agentrun.report.ending import LABEL_WIDTH, ending_lines
 from agentrun.report.events import EventsReporter
 from agentrun.report.plain import PlainReporter
 from agentrun.report.quiet import QuietReporter
@@ -59,6 +59,8 @@ class Watch:
         state, settings = finished.state, self._settings
         if not (settings.quiet and finished.exit_code == 0):
             self._err.lines(ending_lines(state, self._err, time.time(), settings.folder_option()))
+        if state.ending is not None and state.ending.reason == "escalation":
+            self._report(finished)
         outputs: Json = finished.outputs if state.status == "succeeded" else None
         if self._to_stdout and self._events is not None:
             self._events.finish(state, outputs)
@@ -74,6 +76,18 @@ class Watch:
         elif state.status == "succeeded":
             write_result(self._out, outputs)
         return finished.exit_code
+
+    def _report(self, finished: "Finished") -> None:
+        """Put the full report where the person who is asked finds it."""
+        from agentrun.cli.escalated import write_reports
+
+        try:
+            paths = write_reports(self._settings, finished.state)
+        except (AgentrunError, OSError) as error:
+            self._warn(f"no report was written: {error}")
+            return
+        for path in paths:
+            self._err.line(f"  {self._err.paint('dim', 'report'.ljust(LABEL_WIDTH))}{path}")
 
 
 @contextmanager

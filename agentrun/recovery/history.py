@@ -9,6 +9,7 @@ prices of each, the first MAX_STEPS_OF_A_TASK steps of a workflow.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,6 +18,7 @@ from msgspec import Struct, field
 from agentrun.core import address
 from agentrun.core.model import Json, Step, Workflow
 from agentrun.core.state import StepState, TaskState
+from agentrun.errors import StoreError
 
 if TYPE_CHECKING:
     from agentrun.recovery.debugger.memory import Shared
@@ -78,7 +80,7 @@ def remember(shared: "Shared", workflow: Workflow, state: TaskState, since: floa
     runs = list(_runs(workflow, state, since))
     if not runs:
         return
-    with shared.update(NAME) as data:
+    with suppress(StoreError), shared.update(NAME) as data:  # knowledge: a task goes without
         entries = _entries(data)
         for step, run in runs:
             name = step.content_hash[:HASH_CHARS]

@@ -59,7 +59,9 @@ def _for_a_person(keys: list[str], state: TaskState) -> ev.TaskPaused:
     if first.approval is not None and first.waiting == "approval":
         message = first.approval.message
         return ev.TaskPaused("approval", 3, message, tuple(keys), first.until)
-    return ev.TaskPaused("interrupted", 3, first.question, tuple(keys))
+    # a failure sets the count of interruptions back, so what asks without one is an escalation
+    reason: ev.PauseReason = "interrupted" if first.interruptions else "escalation"
+    return ev.TaskPaused(reason, 3, first.question, tuple(keys))
 
 
 def _for_a_while(keys: list[str], state: TaskState) -> ev.TaskPaused:

@@ -226,8 +226,8 @@ class NotifyModel(Border):
 
     url: Annotated[Text, Field(min_length=1, description="a webhook, or an address of Apprise")]
     on: Annotated[
-        list[Literal["succeeded", "failed", "paused", "cancelled", "interrupted"]],
-        Field(description="the endings to tell", min_length=1),
+        list[Literal["succeeded", "failed", "paused", "escalated", "cancelled", "interrupted"]],
+        Field(description="the endings to tell; `escalated`: a person is asked", min_length=1),
     ] = ["failed", "paused"]
 
 

@@ -159,7 +159,7 @@ def test_what_ran_beside_a_step_that_is_run_again_is_ended_first(desk: Desk) -> 
           - id: beside
             needs: [fetch]
             run: |
-              mkdir alone; trap 'rmdir alone' EXIT; sleep 0.5; echo x >> ended
+              trap 'rmdir alone' EXIT; mkdir alone; sleep 1; echo x >> ended
           - {id: use, needs: [fetch], python: "use.py:use", with: {row: "${{ steps.fetch.output }}"}}
     """)
     assert (done.exit_code, done.outputs) == (0, 42)
