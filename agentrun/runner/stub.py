@@ -141,7 +141,7 @@ def _parsed(output: Json, spec: OutputSpec) -> Json:
 def failure_of(fault: Fault, judge: "Judge | None" = None) -> Failure:
     """Return a fault as the failure that the real thing would have been."""
     if fault.status is not None and judge is not None:
-        text = fault.message or f"HTTP {fault.status} (injected)"
+        text = fault.message or "injected"
         return judge.failure(Evidence("http", text, status=fault.status))
     kind = fault.kind or Kind.UNKNOWN
     failure = found(kind, fault.message or f"injected: {kind}", "stub")

@@ -489,3 +489,23 @@ def test_what_can_not_be_is_refused_and_nothing_runs(
     assert message in refused.value.message
     assert hint in refused.value.hint
     assert trace.new() == []
+
+
+def test_the_plan_knows_what_the_reuse_is_worth(desk: Desk) -> None:
+    done = desk.run("""
+        steps:
+          - id: ask
+            agent:
+              cli:
+                command: [bash, -c, 'echo "{\\"answer\\": \\"hi\\", \\"usd\\": 0.25, \\"in\\": 40, \\"out\\": 2}"']
+                prompt: stdin
+                result: answer
+                cost: usd
+                usage: {input_tokens: in, output_tokens: out}
+              prompt: hello
+          - {id: last, run: 'echo "${{ steps.ask.output }}"'}
+    """)
+    assert done.outputs == "hi"
+    [ask, last] = plan_resume(ResumeRequest(done.task_id, desk.root, from_step="last"))
+    assert (ask.action, ask.usd, ask.tokens) == ("reuse", 0.25, 42)
+    assert last.action == "run"
