@@ -92,6 +92,7 @@ def _resumed(
     reporters: Sequence[Reporter],
 ) -> Finished:
     before = manager.read(task_id)
+    before.refuse_empty()
     pinned = pinned_workflow(before)
     _refuse_unsaid(before.state, request)
     secrets = secret_values(pinned, optional=bool(request.stub))

@@ -49,7 +49,7 @@ def inspect_command(
     from agentrun.report import screen
 
     now = settings.current()
-    view, out = open_view(now, task), screen.stdout(color=now.color)
+    view, out = open_view(now, task, even_empty=verify), screen.stdout(color=now.color)
     if verify:
         return _verify(view, out, json=json)
     if diff is not None:

@@ -21,12 +21,17 @@ MAX_SHOWN_ITEMS = 100
 TAIL_BYTES = 8192
 
 
-def open_view(settings: Settings, task: str) -> TaskView:
-    """Return the task that is meant. Raises UsageError when there is none."""
+def open_view(settings: Settings, task: str, *, even_empty: bool = False) -> TaskView:
+    """Return the task that is meant. Raises UsageError when there is none, and Damaged when nothing
+    of it can be shown, unless that is what is looked at.
+    """
     manager = CheckpointManager(settings.root)
     task_id = manager.resolve(task)
     with about(task_id):
-        return manager.read(task_id)
+        view = manager.read(task_id)
+        if not even_empty:
+            view.refuse_empty()
+        return view
 
 
 def definition(view: TaskView) -> Workflow | None:

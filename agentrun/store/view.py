@@ -11,6 +11,7 @@ from pathlib import Path
 
 from agentrun.core.events import Recorded
 from agentrun.core.state import TaskState, replay
+from agentrun.errors import Damaged
 from agentrun.store import host
 from agentrun.store.disk import Disk
 from agentrun.store.lock import Held, held_by
@@ -69,6 +70,12 @@ class TaskView:
     def state_at(self, seq: int) -> TaskState:
         """Return the state after event `seq`."""
         return replay(self.task_id, self.records[:seq])
+
+    def refuse_empty(self) -> None:
+        """Raise Damaged when not even the first event is left, so that there is nothing to show."""
+        if self.state.seq == 0:
+            told = self.loss.told() if self.loss else f"{self.folder}: no event of the task is left"
+            raise Damaged(f"{told}. Nothing was run and nothing was changed.")
 
     @property
     def damage(self) -> list[Finding]:

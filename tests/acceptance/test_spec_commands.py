@@ -181,7 +181,7 @@ def test_stdout_carries_the_result_and_nothing_else(shop: Shop, options: list[st
     assert shop("resume", "latest", *options).out == "result\n"
 
 
-@pytest.mark.parametrize("options", [[], ["-q"], ["-v"]])
+@pytest.mark.parametrize("options", [[], ["-q"], ["--no-color"]])
 def test_stdout_is_empty_after_a_failure(shop: Shop, options: list[str]) -> None:
     shop.write(
         "m.py", "import os\ndef f():\n    print('p'); os.write(1, b'raw'); raise ValueError(1)\n"

@@ -393,6 +393,23 @@ def test_8_a_journal_that_is_damaged_twice_is_refused_with_file_offset_and_loss(
     assert len(shop.lines("effects")) == 4
 
 
+def test_8_a_task_of_which_no_event_is_left_is_refused_by_all_who_look(shop: Shop) -> None:
+    folder = failed_task(shop)
+    shutil.rmtree(folder / "snapshots")
+    for name in ("journal.jsonl", "journal.mirror.jsonl"):
+        data = bytearray((folder / name).read_bytes())
+        data[60] ^= 0x20
+        (folder / name).write_bytes(data)
+    for command in ("resume", "inspect", "debug", "logs"):
+        ran = shop(command, "t")
+        assert (ran.code, ran.out) == (4, ""), command
+        assert "journal.jsonl: damaged at byte 0" in ran.err, command
+        assert "agentrun inspect t --verify" in ran.err
+    assert shop("inspect", "t", "--verify").code == 4
+    assert shop("fork", "t").code == 4
+    assert "damaged" in shop("list").out
+
+
 # --- promise 9 ------------------------------------------------------------------------------------
 
 
