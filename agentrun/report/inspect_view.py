@@ -148,7 +148,8 @@ def _items_worth_a_row(state: TaskState) -> dict[str, list[str]]:
 def _row(key: str, step: StepState, page: Page, items: Counts | None) -> Sequence[Cell]:
     status = step.status
     if status == "running" and not page.live and not page.past:
-        status = "interrupted"
+        holds = step.scope is not None or step.items is not None
+        status = "waiting" if holds and page.state.status == "paused" else "interrupted"
     return (
         Cell(_indent(key) + key.rpartition("/")[2], "bold" if status != "pending" else "dim"),
         Cell(status, STYLES.get(status, "")),
@@ -181,7 +182,8 @@ def what(step: StepState, now: float, items: Counts | None = None) -> str:
     if step.alternative:
         parts.append(f"fallback {step.alternative}")
     parts.append(_waiting(step, now))
-    if step.failure is not None and step.status not in {"succeeded", "skipped"}:
+    again = step.scope is not None and step.status == "running"  # its steps tell how they fare
+    if step.failure is not None and step.status not in {"succeeded", "skipped"} and not again:
         parts.append(failure_text(step.failure))
         if step.continued:
             parts.append("passed over")

@@ -183,3 +183,23 @@ def test_a_secret_is_not_shown(
         assert ran.code == 0, ran.err
         assert "hunter2" not in ran.out
     assert agentrun("inspect", "latest", "--json").json["outputs"] == "is [secret MY_TOKEN]"
+
+
+def test_what_holds_a_waiting_step_waits_too_and_tells_no_old_failure(
+    agentrun: Agentrun, write: Write
+) -> None:
+    write(
+        "sub.yaml",
+        """
+        steps:
+          - {id: bad, run: test -e good || exit 9}
+          - {id: ok, approval: Go?}
+        """,
+    )
+    file = str(write("w.yaml", "steps: [{id: sub, workflow: sub.yaml}]"))
+    assert agentrun("run", file).code == 1
+    write("good", "")
+    assert agentrun("resume", "latest").code == 3
+    [row] = [line for line in agentrun("inspect", "latest").out.splitlines() if " sub " in line]
+    assert "waiting" in row
+    assert "exit code" not in row
