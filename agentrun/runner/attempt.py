@@ -104,6 +104,8 @@ class Attempts:
             return Failed(found(Kind.INPUT_FORMAT, str(error), "value.too_large", error.hint))
         except ExpressionError as error:
             return Failed(found(Kind.INVALID_CONFIG, str(error), "expression", error.hint))
+        except UnreadablePrompt as error:
+            return Failed(found(error.kind, str(error), "prompt_file"))
 
     async def _watched(
         self, order: Order, change: Adjusted, log: FileLog, idle_timeout_s: float
@@ -221,6 +223,14 @@ class Attempts:
         return own
 
 
+class UnreadablePrompt(Exception):
+    """A prompt file is not there, or is no text."""
+
+    def __init__(self, kind: Kind, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
 class IdleTimeout(Exception):
     """The attempt printed nothing for longer than its `idle_timeout`."""
 
@@ -260,9 +270,21 @@ def _render_spec(
     if isinstance(prompt_file, str):
         from agentrun.workflow.expressions import render_prompt
 
-        path = base_dir / prompt_file
-        spec["prompt"] = render_prompt(path.read_text("utf-8"), names, base_dir)
+        spec["prompt"] = render_prompt(_read_prompt(base_dir / prompt_file), names, base_dir)
     return spec, values
+
+
+def _read_prompt(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except FileNotFoundError:
+        raise UnreadablePrompt(Kind.NOT_FOUND, f"there is no prompt file {path}") from None
+    except OSError as error:
+        text = f"can't read the prompt file {path}: {error.strerror}"
+        raise UnreadablePrompt(Kind.PERMISSION, text) from error
+    except UnicodeDecodeError as error:
+        text = f"the prompt file {path} is not UTF-8 from byte {error.start} on"
+        raise UnreadablePrompt(Kind.INPUT_FORMAT, text) from error
 
 
 def _shortened(spec: dict[str, Json], share: float | None) -> dict[str, Json]:

@@ -1003,6 +1003,18 @@ def test_statements_live_only_in_prompt_files(shop: Shop, text: str) -> None:
     assert ran.json["outputs"] == text.replace("${{ 1 }}", "1")
 
 
+@pytest.mark.parametrize(("name", "kind"), [
+    ("nope.md", "not_found"), ("bytes.md", "input_format"), (".", "permission"),
+])  # fmt: skip
+def test_a_prompt_file_that_can_not_be_read_fails_its_step(
+    shop: Shop, name: str, kind: str
+) -> None:
+    (shop.folder / "bytes.md").write_bytes(b"\xff\xfe")
+    shop.claude("ok")
+    ran = shop.run(f"steps: [{{id: a, agent: {{cli: claude, prompt_file: {name}}}}}]")
+    assert (ran.code, ran.json["error"]["kind"]) == (1, kind)
+
+
 # --- values and environment ---------------------------------------------------------------------
 
 
