@@ -61,6 +61,20 @@ def answer_task(root: Path, task: str, step: str | None, answer: str | None) -> 
     return key, False
 
 
+def _is_here(holder: ev.Holder) -> bool:
+    """Return whether the holder is a process of this machine: only then is its pid one of ours."""
+    return holder.host == os.uname().nodename
+
+
+def _await_elsewhere(manager: CheckpointManager, task_id: str, host: str) -> None:
+    """Wait for the process of another machine to read its mail."""
+    if _until(lambda: manager.read(task_id).state.status == "cancelled"):
+        raise UsageError(
+            f"{task_id} is run on {host}, which has not answered in {PATIENCE_S:g} s",
+            "it is told when it looks; or cancel it there",
+        )
+
+
 def _until(over: Callable[[], bool]) -> bool:
     """Wait until something is over; return whether it took too long."""
     deadline = time.monotonic() + PATIENCE_S
@@ -87,6 +101,9 @@ def cancel_task(root: Path, task: str, reason: str = "") -> str:
     if view.running:
         assert view.held is not None
         Mailbox(view.folder).post_cancellation(reason or "cancelled by a person")
+        if not _is_here(view.held.holder):
+            _await_elsewhere(manager, task_id, view.held.holder.host)
+            return task_id
         with contextlib.suppress(ProcessLookupError):
             os.kill(view.held.holder.pid, signal.SIGTERM)
         too_long = _until(lambda: not _running(manager, task_id))

@@ -3,10 +3,10 @@
     <task>/answers/<name>.json        {"step": ..., "answer": ..., "by": ..., "digest": ...}
     <task>/cancel                     the reason, in UTF-8
 
-A file appears by rename, so it is there whole or not at all. The holder looks for answers while a
-step waits for one; what it has recorded, it removes. Without a holder the same files are read by
-the next `resume`. `digest` is that of the question (`approval_asked`): an answer to what was asked
-before does not count. Whoever writes the file by hand may leave it out.
+A file appears by rename, so it is there whole or not at all. The holder looks twice a second, and for
+`cancel` at once when it gets a SIGTERM; what it has recorded, it removes. Without a holder, answers are
+read by the next `resume`. `digest` is that of the question (`approval_asked`): an answer to what was
+asked before does not count. Whoever writes the file by hand may leave it out.
 """
 
 import asyncio
@@ -71,7 +71,10 @@ class Mailbox:
             self.look(loop)
 
     def look(self, loop: Loop) -> None:
-        """Hand the answers that are there to the loop."""
+        """Hand the answers that are there to the loop, and a cancellation."""
+        reason = self.cancellation()
+        if reason is not None:
+            loop.stop(ev.TaskCancelled(reason))
         for path in self._letters():
             loop.deliver(lambda path=path: self._take(loop, path))  # type: ignore[misc]
 

@@ -509,3 +509,18 @@ def test_the_plan_knows_what_the_reuse_is_worth(desk: Desk) -> None:
     [ask, last] = plan_resume(ResumeRequest(done.task_id, desk.root, from_step="last"))
     assert (ask.action, ask.usd, ask.tokens) == ("reuse", 0.25, 42)
     assert last.action == "run"
+
+
+def test_a_process_of_another_machine_is_written_to_and_no_pid_of_ours_is_hit(
+    desk: Desk,
+    start: Callable[..., "subprocess.Popen[bytes]"],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    desk.write("w.yaml", 'steps: [{id: a, run: "echo $$ > pid; sleep 60"}]')
+    process = start("run", "w.yaml", "--task-id", "t")
+    eventually(lambda: (desk.folder / "pid").read_text().strip())
+    monkeypatch.setattr("agentrun.steer._is_here", lambda _holder: False)
+    monkeypatch.setattr("agentrun.steer.os.kill", lambda *_: pytest.fail("a signal was sent"))
+    assert cancel_task(desk.root, "t") == "t"
+    process.communicate(timeout=20)
+    assert process.returncode == 1
