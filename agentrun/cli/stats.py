@@ -17,6 +17,9 @@ EXAMPLES = """
 agentrun stats
 agentrun stats triage --since 7d
 agentrun stats --json | jq .metrics
+agentrun stats --patterns                      # which failures came, and what cured them
+agentrun stats --patterns --export fixes.json
+agentrun stats triage --advice                 # what to change; --apply writes it
 """
 
 MET: "dict[bool | None, tuple[str, Style]]" = {
@@ -37,12 +40,46 @@ def stats_command(
         str | None,
         typer.Option("--since", metavar="DURATION", help="Only tasks touched within, e.g. 7d."),
     ] = None,
+    patterns: Annotated[
+        bool, typer.Option("--patterns", help="Show known failures and what cured them.")
+    ] = False,
+    export: Annotated[
+        str | None,
+        typer.Option("--export", metavar="FILE", help="With --patterns: write them; - is stdout."),
+    ] = None,
+    import_: Annotated[
+        str | None,
+        typer.Option("--import", metavar="FILE", help="With --patterns: take over new ones."),
+    ] = None,
+    clear: Annotated[
+        bool, typer.Option("--clear", help="With --patterns: forget them all.")
+    ] = False,
+    advice: Annotated[
+        bool, typer.Option("--advice", help="Show what to change in the workflows, and why.")
+    ] = False,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="With --advice: write it to the files, shown first.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="With --apply: don't ask.")] = False,
     json: options.JsonFlag = False,
 ) -> int:
     """Show how often steps fail and how well they recover.
 
-    Every figure stands beside its target; what it means is in docs/metrics.md.
+    Every figure stands beside its target; what it means is in docs/metrics.md. What the Debugger
+    has learnt (--patterns) and what to change (--advice) are in docs/debugger.md.
     """
+    if (export is not None) + (import_ is not None) + clear > 1:
+        raise typer.BadParameter("--export, --import and --clear exclude each other")
+    if patterns or export is not None or import_ is not None or clear:
+        from agentrun.cli import patterns as remembered
+
+        now = settings.current()
+        return remembered.run(now, export=export, import_=import_, clear=clear, json=json)
+    if advice or apply:
+        from agentrun.cli import advice as advising
+
+        now = settings.current()
+        return advising.run(now, workflow=workflow, apply=apply, yes=yes, json=json)
     import time
 
     from agentrun.recovery.metrics import total
