@@ -56,6 +56,7 @@ def check_steps(
     )
     for draft in drafts:
         _check_pairs(draft, findings)
+        _check_approval(draft, findings)
         for spot in _spots(draft):
             if spot.value:
                 check_spot(spot, world, findings)
@@ -120,6 +121,19 @@ def _check_graph(
         )
         return None
     return Ancestors(needs, ordered)
+
+
+def _check_approval(draft: StepDraft, findings: Findings) -> None:
+    """Find a default that nobody could have answered."""
+    spec = draft.way.spec if draft.way is not None else None
+    if draft.way is None or draft.way.kind.name != "approval" or not spec:
+        return
+    default, options = spec["default"], spec["options"]
+    if default is None or "${{" in f"{default}{options}" or default in options:
+        return
+    hint = did_you_mean(default, options)
+    message = f"the default `{default}` is none of the options"
+    findings.add((*draft.path, "approval", "default"), message, hint)
 
 
 def _check_pairs(draft: StepDraft, findings: Findings) -> None:

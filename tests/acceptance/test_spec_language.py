@@ -271,6 +271,7 @@ def test_mistakes_are_found_before_anything_runs(shop: Shop) -> None:
     "steps:\n  - {id: a, retry: {on: [sometimes]}, run: x}",
     "steps:\n  - {id: a, on_error: [{match: {kind: nope}, then: retry}], run: x}",
     "steps:\n  - {id: a, run: 123}",
+    "steps:\n  - {id: a, approval: {message: go, options: [a, b], default: c}}",
     "steps:\n  - {id: a, run: !!python/object/apply:os.system ['touch pwned']}",
 ])  # fmt: skip
 def test_what_is_wrong_is_refused(shop: Shop, text: str) -> None:
