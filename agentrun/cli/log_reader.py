@@ -27,6 +27,9 @@ class LogReader:
         self._read: dict[Path, int] = {}
         self._shown: str | None = None
         if step is not None and not list(self._attempts(view.state)):
+            begun = view.state.step(step).attempts
+            if begun and attempt is not None:
+                raise UsageError(f"{step} has had no attempt {attempt}: its last is {begun}")
             keys = dict.fromkeys(k for k, s in view.state.steps.items() if s.attempts)
             if step not in view.state.steps:
                 raise UsageError(f"nothing has run in a step {step!r}", near_names(keys, step))

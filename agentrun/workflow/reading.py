@@ -88,6 +88,7 @@ def read_workflow(
 def _assemble(
     data: dict[str, Any], path: Path, findings: Findings, reader: Reader, sha256: str
 ) -> core.Workflow | None:
+    findings.booleans.add(("debugger", "autofix"))  # `autofix: off` can mean one thing only
     model = _top(data, findings)
     debugger = _debugger(model, findings) if model else None
     defaults = read_defaults(data.get("defaults"), findings)

@@ -8,7 +8,7 @@ file and its neighbours only, so only where a file is really validated.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from agentrun.workflow.schema_types import (
     AsName,
@@ -216,7 +216,9 @@ class DebuggerModel(Border):
         None
     )
     autofix: Annotated[
-        Literal["off", "suggest", "safe", "full"], Field(description="what may be applied")
+        Literal["off", "suggest", "safe", "full"],
+        BeforeValidator(lambda given: "off" if given is False else given),
+        Field(description="what may be applied"),
     ] = "safe"
     max_fixes: Annotated[int, Field(ge=0, le=100, description="fixes tried in one task")] = 2
 

@@ -628,6 +628,8 @@ def test_list_logs_validate_graph_schema_init_doctor_stats_clean(shop: Shop) -> 
     assert shop("list", "--status", "succeeded", "--json").json == []
     assert "told\nworse\n" in shop("logs", "t").out
     assert shop("logs", "t", "b").out == "told\nworse\n"
+    assert shop("logs", "t", "b", "--attempt", "1").out == "told\nworse\n"
+    assert shop("logs", "t", "b", "--attempt", "9").code == 2
     assert shop("validate", "w.yaml").code == 0
     assert shop("graph", "w.yaml").code == shop("graph", "t").code == 0
     assert "graph" in shop("graph", "w.yaml", "--format", "mermaid").out + "graph"
@@ -904,3 +906,10 @@ def test_values_that_are_hostile_come_out_as_they_went_in(shop: Shop) -> None:
 @pytest.mark.xfail(strict=True, reason="`debug --ask` is not there yet")
 def test_debug_ask_is_an_option(shop: Shop) -> None:
     assert "--ask" in shop("debug", "--help").out
+
+
+def test_autofix_off_may_be_written_without_quotes(shop: Shop) -> None:
+    shop.write("w.yaml", "debugger: {autofix: off}\nsteps: [{id: a, run: exit 1}]")
+    assert shop("run", "w.yaml").code != 2
+    shop.write("w.yaml", "debugger: {autofix: on}\nsteps: [{id: a, run: exit 1}]")
+    assert shop("run", "w.yaml").code == 2
