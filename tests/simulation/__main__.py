@@ -25,6 +25,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=10_000, help="how many schedules")
     parser.add_argument("--start", type=int, default=0, help="the first seed")
     parser.add_argument("--seed", type=int, help="run this one and print its transcript")
+    parser.add_argument("--first", action="store_true", help="stop at the first failure")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args()
     if asked.seed is not None:
@@ -32,7 +33,7 @@ def main() -> int:
         say(text)
         return 0 if text.endswith(KEPT) else 1
     began = time.monotonic()
-    counts, failed = run_many(asked.start, asked.seeds, asked.jobs, say)
+    counts, failed = run_many(asked.start, asked.seeds, asked.jobs, say, first=asked.first)
     say(f"{counts}\nin {time.monotonic() - began:.1f} s")
     for seed, message in failed[:SHOWN]:
         say(f"seed {seed}: {message}\n  python -m tests.simulation --seed {seed}")

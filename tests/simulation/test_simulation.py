@@ -5,6 +5,7 @@ import os
 import pytest
 
 from tests.simulation.many import KEPT, run_many, transcript_of
+from tests.simulation.mutants import MUTANTS, UNCHANGED, Mutant, notices
 from tests.simulation.schedule import Counts, run_schedule
 
 SCHEDULES = 10_000
@@ -42,3 +43,14 @@ def test_a_transcript_tells_what_happened() -> None:
     assert text.endswith(KEPT)
     for word in ("plan:", "process 1:", "tries 2 ", "acknowledged up to", "performs", "exit 0"):
         assert word in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: str(mutant.name))
+def test_the_simulation_notices_what_is_taken_out(mutant: Mutant) -> None:
+    assert notices(mutant)
+
+
+@pytest.mark.slow
+def test_the_copy_that_nothing_is_taken_out_of_keeps_every_promise() -> None:
+    assert not notices(UNCHANGED)
