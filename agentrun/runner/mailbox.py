@@ -3,10 +3,10 @@
     <task>/answers/<name>.json        {"step": ..., "answer": ..., "by": ..., "digest": ...}
     <task>/cancel                     the reason, in UTF-8
 
-A file appears by rename, so it is there whole or not at all. The holder looks twice a second, and for
-`cancel` at once when it gets a SIGTERM; what it has recorded, it removes. Without a holder, answers are
-read by the next `resume`. `digest` is that of the question (`approval_asked`): an answer to what was
-asked before does not count. Whoever writes the file by hand may leave it out.
+A file appears by rename, so it is there whole or not at all. The holder looks twice a second, and
+for `cancel` at once when it gets a SIGTERM; what it has recorded, it removes. Without a holder,
+answers are read by the next `resume`. `digest` is that of the question (`approval_asked`): an
+answer to what was asked before does not count. Whoever writes the file by hand may leave it out.
 """
 
 import asyncio
