@@ -30,7 +30,6 @@ steps:
   - {id: b, run: 'echo b | tee -a effects; test -e fixed'}
   - {id: c, run: echo c | tee -a effects}
 """
-FINISHED = ["a", "b", "c"]
 
 
 def failed_task(shop: Shop, text: str = STEPS) -> Path:
@@ -157,7 +156,7 @@ def test_a_torn_last_line_is_dropped_and_a_copy_kept(shop: Shop) -> None:
         path.write_bytes(path.read_bytes().rstrip(b"\n") + b'\n{"len":     520,"seq":99,"ti')
     shop.write("fixed", "")
     assert shop("resume", "t").code == 0
-    assert [n for n in shop.lines("effects") if n in {"a", "1", "2"}] == ["a", "1", "2"]
+    assert sorted(shop.lines("effects")) == ["1", "2", "a", "b", "b", "c"]
     kept = [path for path in files(folder.parent) if b'"seq":99,"ti' in path.read_bytes()]
     assert kept
 
