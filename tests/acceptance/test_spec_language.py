@@ -289,6 +289,7 @@ def test_the_same_files_are_accepted_with_and_without_libyaml(shop: Shop) -> Non
     assert shop("validate", "triage.yaml").code == 0
 
 
+@pytest.mark.slow
 def test_alias_expansion_depth_and_size_are_bounded(shop: Shop) -> None:
     rows = "".join(f"b{n}: &b{n} [{', '.join([f'*b{n - 1}'] * 9)}]\n" for n in range(1, 9))
     began = time.monotonic()
