@@ -66,9 +66,8 @@ class Attempts:
         """
         began = self._monotonic()
         key, number = order.key, order.number
-        path = self._places.log_path(key, number)
         log = FileLog(
-            path,
+            lambda: self._places.log_path(key, number),  # most functions print nothing
             self._judge.redactor,
             watch=lambda data: self._watch(key, number, data),
         )
@@ -77,7 +76,7 @@ class Attempts:
         finally:
             log.close()
         if log.error is not None:
-            raise self._not_writable(path, log.error) from log.error
+            raise self._not_writable(log.path, log.error) from log.error
         return msgspec.structs.replace(result, duration_s=round(self._monotonic() - began, 6))
 
     def _not_writable(self, path: Path, error: OSError) -> NotWritable:

@@ -28,7 +28,7 @@ class FileLog:
 
     def __init__(
         self,
-        path: Path,
+        path: Path | Callable[[], Path],
         redactor: Redactor = NOTHING_SECRET,
         *,
         head_bytes: int = HEAD_BYTES,
@@ -36,7 +36,7 @@ class FileLog:
         watch: Callable[[bytes], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.path = path
+        self._path = path
         self.error: OSError | None = None
         self.last_write_monotonic = clock()
         self._stream = redactor.stream()
@@ -49,6 +49,11 @@ class FileLog:
         self._lock = threading.Lock()
         self._fd = -1
         self._closed = False
+
+    @property
+    def path(self) -> Path:
+        """Return where the file is, or will be with the first byte."""
+        return self._path if isinstance(self._path, Path) else self._path()
 
     def write(self, data: bytes) -> None:
         """Append what the attempt printed; nothing (`b""`) is a mere sign of life."""

@@ -15,8 +15,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-_functions: dict[tuple[str, Path], Callable[..., Any]] = {}
-_files: dict[Path, tuple[tuple[int, int], ModuleType]] = {}
+_Change = tuple[int, int]
+_functions: dict[tuple[str, Path], tuple[Callable[..., Any], Path | None, _Change | None]] = {}
+"""What was found before. What came of a file is found anew when the file was changed."""
+_files: dict[Path, tuple[_Change, ModuleType]] = {}
 
 
 def find_function(target: str, base_dir: Path) -> Callable[..., Any]:
@@ -25,7 +27,9 @@ def find_function(target: str, base_dir: Path) -> Callable[..., Any]:
     if not colon or not place or not name:
         raise ValueError(f"{target!r} is neither `module:function` nor `file.py:function`")
     if known := _functions.get((target, base_dir)):
-        return known
+        known_function, file, changed = known
+        if file is None or _last_change(file) == changed:
+            return known_function
     _FolderFinder.install(base_dir)
     is_file = place.endswith(".py")
     module = _load_file(base_dir / place) if is_file else _import(place, base_dir)
@@ -38,8 +42,9 @@ def find_function(target: str, base_dir: Path) -> Callable[..., Any]:
     if not callable(found):
         raise TypeError(f"{target} is not a function but of type {type(found).__name__}")
     function: Callable[..., Any] = found
-    if not place.endswith(".py"):  # a file is loaded again when it was changed
-        _functions[target, base_dir] = function
+    own_file = base_dir / place if is_file else None
+    change = _files[own_file][0] if own_file else None
+    _functions[target, base_dir] = function, own_file, change
     return function
 
 
@@ -58,11 +63,7 @@ def _import(name: str, base_dir: Path) -> ModuleType:
 
 def _load_file(path: Path) -> ModuleType:
     """Load a file under a name of its own; again only after it was changed."""
-    try:
-        status = os.stat(path)
-    except FileNotFoundError:
-        raise FileNotFoundError(f"there is no file {path.resolve()}") from None
-    changed, named = (status.st_ino, status.st_mtime_ns), path
+    changed, named = _last_change(path), path
     known = _files.get(named)
     if known is None or known[0] != changed:
         path = path.resolve()  # one file is one module, whatever leads to it
@@ -81,8 +82,16 @@ def _load_file(path: Path) -> ModuleType:
     except BaseException:
         del sys.modules[name]
         raise
-    _files[path] = (changed, module)
+    _files[path] = _files[named] = (changed, module)
     return module
+
+
+def _last_change(path: Path) -> _Change:
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"there is no file {path.resolve()}") from None
+    return status.st_ino, status.st_mtime_ns
 
 
 def _near(name: str, module: ModuleType) -> str:
