@@ -18,7 +18,7 @@ from agentrun.recovery.history import HASH_CHARS, StepHistory
 
 MIN_RUNS = 5
 MIN_RUNS_OF_ALL = 30
-PRIOR_RUNS = 8.0
+PRIOR_RUNS = 2.0
 Z_OF_80_PERCENT = 1.28
 OFTEN = 0.3
 """A chance from which on a person is warned."""

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -90,7 +91,7 @@ def run(incident: Incident, *, agent: bool, memory: dict[str, bytes] | None = No
             shared.mkdir(parents=True, exist_ok=True)
             (shared / name).write_bytes(data)
         if incident.setup:
-            subprocess.run(["bash", "-c", _filled(incident.setup, folder)], cwd=folder, check=True)
+            subprocess.run(["bash", "-c", _filled(incident.setup)], cwd=folder, check=True)
         code, said = _type(folder)
         ended = Ended(ENDINGS.get(code, "stuck"))
         _judge(incident, folder, said, ended, agent=agent)
@@ -171,21 +172,21 @@ def _place(incident: Incident, *, agent: bool) -> Iterator[Path]:
             "steps": incident.steps,
         }
         text = yaml.safe_dump(workflow, sort_keys=False)
-        (folder / "w.yaml").write_text(_filled(text, folder))
+        (folder / "w.yaml").write_text(_filled(text))
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _filled(text: str, folder: Path) -> str:
-    """Put a port that is free, the same one in the same folder, in place of @PORT@."""
-    if "@PORT@" not in text:
-        return text
-    kept = folder / ".port"
-    if not kept.exists():
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            kept.write_text(str(server.getsockname()[1]))
-    return text.replace("@PORT@", kept.read_text())
+@cache
+def _port() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return str(server.getsockname()[1])
+
+
+def _filled(text: str) -> str:
+    """Put a port that was free, always the same, in place of @PORT@."""
+    return text.replace("@PORT@", _port()) if "@PORT@" in text else text
 
 
 def _type(folder: Path) -> tuple[int, dict[str, Any]]:

@@ -46,7 +46,7 @@ def test_what_is_not_safe_is_applied_at_full_alone() -> None:
     risky = 0
     for name, params, of, _shown in GOOD:
         fix = Fix(name, params)
-        at_safe, at_full = (choose(of, [said(fix)], policy(a)) for a in ("safe", "full"))  # type: ignore[arg-type]
+        at_safe, at_full = (choose(of, [said(fix)], policy(a)) for a in ("safe", "full"))
         assert at_full is not None
         assert (at_safe is None) == (risk_of(fix, of) == "full")
         risky += at_safe is None

