@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from agentrun import __version__
-from agentrun.changes import pinned_workflow, planned, resolved_inputs
+from agentrun.changes import planned, resolved_inputs
 from agentrun.clock import SteadyClock
 from agentrun.core import events as ev
 from agentrun.core.model import Json, Step, Workflow
@@ -18,6 +18,7 @@ from agentrun.core.value import Value
 from agentrun.errors import UsageError, about
 from agentrun.foresight import seen_before
 from agentrun.perform import perform, refuse_survivors
+from agentrun.pinned import pinned_workflow
 from agentrun.recovery import history
 from agentrun.report.reporter import Reporter
 from agentrun.requests import Finished, ResumeRequest, RunRequest, StubRequest

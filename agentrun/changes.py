@@ -15,7 +15,6 @@ from agentrun.requests import ResumeRequest, RunRequest
 from agentrun.runner import edit
 from agentrun.runner.inputs import InputProblem, checked_inputs, typed
 from agentrun.store.values import ValueStore
-from agentrun.store.view import TaskView
 from agentrun.workflow.cache import load_cached
 from agentrun.workflow.source_file import read_bytes
 
@@ -136,8 +135,3 @@ def _input_help(workflow: Workflow) -> str:
         for name, spec in workflow.inputs.items()
     ]
     return f"its inputs: {'; '.join(told)}" if told else "it has no inputs"
-
-
-def pinned_workflow(view: TaskView) -> Workflow:
-    """Return the definition that a task is bound to."""
-    return load_cached(Path(view.state.workflow_path), view.workflow_text, view.sources)

@@ -8,17 +8,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
 
-from agentrun.changes import pinned_workflow
 from agentrun.core import address, events as ev
 from agentrun.core.model import Json, Workflow
 from agentrun.core.state import TaskState
 from agentrun.errors import UsageError
+from agentrun.pinned import pinned_workflow
 from agentrun.recovery import history
 from agentrun.recovery.debugger.analysts import without_agent
+from agentrun.recovery.debugger.case import Case, Proposal
 from agentrun.recovery.debugger.choice import proposals
-from agentrun.recovery.debugger.diagnosis import Diagnosis
 from agentrun.recovery.debugger.fixes import (
     Fix,
     adjustments_of,
@@ -36,27 +35,6 @@ from agentrun.store.manager import CheckpointManager
 from agentrun.store.values import ValueStore
 from agentrun.store.view import TaskView
 from agentrun.workflow.expressions import text_of
-
-
-class Proposal(Struct, frozen=True):
-    """A fix that could be applied. `number` is what `--apply` takes; `record` how often it worked
-    for this pattern before, "" when it was never tried.
-    """
-
-    number: int
-    fix: Fix
-    diff: str
-    risk: str
-    record: str
-
-
-class Case(Struct, frozen=True):
-    """What the Debugger says of one failed step."""
-
-    step: str
-    fingerprint: str
-    diagnoses: tuple[Diagnosis, ...]
-    proposals: tuple[Proposal, ...]
 
 
 def cases(

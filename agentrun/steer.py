@@ -17,12 +17,13 @@ from agentrun.app import (
     new_id,
     secret_values,
 )
-from agentrun.changes import pinned_workflow, planned
+from agentrun.changes import planned
 from agentrun.clock import SteadyClock
 from agentrun.core import events as ev
 from agentrun.core.model import Workflow
 from agentrun.core.state import TaskState, apply
 from agentrun.errors import UsageError
+from agentrun.pinned import pinned_workflow
 from agentrun.requests import ResumeRequest
 from agentrun.runner import edit
 from agentrun.runner.mailbox import Letter, Mailbox

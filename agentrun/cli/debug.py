@@ -9,13 +9,16 @@ import typer
 from agentrun.cli import options, settings
 
 if TYPE_CHECKING:
-    from agentrun.diagnose import Case
+    from agentrun.recovery.debugger.case import Case
+    from agentrun.report.incident import Incident
+    from agentrun.store.view import TaskView
 
 EXAMPLES = """
 agentrun debug latest
 agentrun debug latest --at label            # as it was when `label` last ended
 agentrun debug latest --report html > failure.html
 agentrun debug latest --json | jq '.incidents[0].failure'
+agentrun debug latest --ask "is the input to blame, or the code?"
 agentrun debug latest --apply best          # apply the first proposed fix, and resume
 """
 
@@ -39,6 +42,10 @@ def debug_command(
     apply: Annotated[
         str | None,
         typer.Option("--apply", metavar="N|best", help="Apply a proposed fix and resume the task."),
+    ] = None,
+    ask: Annotated[
+        str | None,
+        typer.Option("--ask", metavar="TEXT", help="Ask the workflow's debugger agent about it."),
     ] = None,
     json: options.JsonFlag = False,
 ) -> int:
@@ -73,6 +80,8 @@ def debug_command(
     folder = now.folder_option()
     manager = CheckpointManager(now.root)
     cases = diagnose.cases(manager, view, state, [each.step for each in found], time.time())
+    if ask is not None:
+        return _ask(ask, view, found)
     if apply is not None:
         return _apply(apply, view.task_id, cases, now)
     form = ReportForm.json if json else report
@@ -106,3 +115,16 @@ def _apply(wanted: str, task_id: str, cases: "Sequence[Case]", now: settings.Set
     request = ResumeRequest(task_id, now.root, fix=(step, fix.as_json()))
     with stdout_for_results(), watching(now, None) as watch:
         return watch.conclude(resume_task(request, watch.reporters))
+
+
+def _ask(question: str, view: "TaskView", found: "Sequence[Incident]") -> int:
+    """Print what the agent answers about the first incident."""
+    from agentrun.asking import ask
+    from agentrun.errors import UsageError
+    from agentrun.report import screen
+    from agentrun.report.result import write_result
+
+    if not found:
+        raise UsageError(f"nothing has failed in {view.task_id}", "there is nothing to ask about")
+    write_result(screen.stdout(), ask(view, found[0].step, question))
+    return 0

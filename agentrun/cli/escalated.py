@@ -7,7 +7,8 @@ from pathlib import Path
 from agentrun.cli import task_view
 from agentrun.cli.settings import Settings
 from agentrun.core.state import TaskState
-from agentrun.diagnose import Case, cases
+from agentrun.diagnose import cases
+from agentrun.recovery.debugger.case import Case
 from agentrun.report import words
 from agentrun.report.debug_report import markdown
 from agentrun.report.incident import Sources, incidents

@@ -1,18 +1,15 @@
 """How `debug` shows what the Debugger proposes: numbered diffs, with their record."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
+from agentrun.recovery.debugger.case import Case
 from agentrun.report import words
 from agentrun.report.screen import Screen, Style
-
-if TYPE_CHECKING:
-    from agentrun.diagnose import Case
 
 _STYLES: dict[str, Style] = {"+": "green", "-": "red"}
 
 
-def fix_lines(cases: Sequence["Case"], out: Screen, command: Sequence[str]) -> Iterator[str]:
+def fix_lines(cases: Sequence[Case], out: Screen, command: Sequence[str]) -> Iterator[str]:
     """Yield the diagnoses and the fixes; `command` applies one, without its number."""
     for case in cases:
         if not case.diagnoses:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 from agentrun.errors import Locked
 from agentrun.store import host, lock as locks, names
 from agentrun.store.manager import CheckpointManager
-from agentrun.store.summary import TaskSummary
+from agentrun.store.summary import TaskSummary, summary_of
 
 OVER = frozenset({"succeeded", "cancelled"})
 """Statuses that nothing goes on from. Others are removed only when they are named."""
@@ -58,14 +58,18 @@ def clean(manager: CheckpointManager, tasks: Collection[TaskSummary]) -> Iterato
 def retain(manager: CheckpointManager, workflow: str, keep: int) -> list[str]:
     """Remove the oldest succeeded tasks of a workflow beyond `keep`; return their ids.
 
-    Only tasks with an id made from the workflow's name count: who named a task, removes it.
+    Called after every success, so it looks only into folders that may be of this workflow: those
+    whose id begins with its name, and those that a person named.
     """
     prefix = names.slug(workflow) + "-"
-    if sum(task_id.startswith(prefix) for task_id in manager.ids()) <= keep:
+    ids = manager.ids()
+    ours = [name for name in ids if name.startswith(prefix) or not names.is_made_up(name)]
+    if len(ours) <= keep:
         return []
-    over = selected(manager, statuses={"succeeded"}, keep=keep, workflow=workflow)
-    ours = [task for task in over if task.task_id.startswith(prefix)]
-    return [task.task_id for task in ours if remove(manager, task.task_id)]
+    tasks = [summary_of(manager.disk, f"{manager.root}/{name}", name) for name in ours]
+    done = [task for task in tasks if (task.workflow, task.status) == (workflow, "succeeded")]
+    done.sort(key=lambda task: task.updated or 0.0, reverse=True)
+    return [task.task_id for task in done[keep:][::-1] if remove(manager, task.task_id)]
 
 
 def remove(manager: CheckpointManager, task_id: str) -> bool:

@@ -4,6 +4,7 @@ Owns which ids are allowed (no path can be made of one), what a new id looks lik
 address (`label[3]`, `sub/step`) becomes the name of a folder. Pure.
 """
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
@@ -11,6 +12,7 @@ from agentrun.errors import UsageError
 
 MAX_ID = 120
 LATEST = "latest"
+_MADE_UP = re.compile(r".+-\d{8}-\d{6}-[0-9A-Za-z]{4}", re.ASCII)
 _ALLOWED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
 
 
@@ -39,6 +41,11 @@ def new_task_id(workflow: str, now: float, random4: str) -> str:
     """Return the id of a new task: `<workflow>-<UTC yyyymmdd-hhmmss>-<random4>`."""
     stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%d-%H%M%S")
     return checked_task_id(f"{slug(workflow)}-{stamp}-{random4}")
+
+
+def is_made_up(task_id: str) -> bool:
+    """Return whether an id has the form of `new_task_id`, so that nobody chose it."""
+    return _MADE_UP.fullmatch(task_id) is not None
 
 
 def slug(workflow: str) -> str:

@@ -903,9 +903,26 @@ def test_values_that_are_hostile_come_out_as_they_went_in(shop: Shop) -> None:
     assert not Path(shop.folder / "pwned").exists()
 
 
-@pytest.mark.xfail(strict=True, reason="`debug --ask` is not there yet")
-def test_debug_ask_is_an_option(shop: Shop) -> None:
-    assert "--ask" in shop("debug", "--help").out
+def test_debug_ask_puts_a_question_to_the_configured_agent(shop: Shop) -> None:
+    shop.write("agent.sh", "#!/bin/sh\ngrep -c 'is it the input' && echo 'the input is to blame'\n")
+    shop.write(
+        "w.yaml",
+        """
+        debugger: {agent: {cli: {command: [sh, agent.sh], prompt: stdin, format: text}}}
+        steps: [{id: a, run: "echo 'AssertionError: bad' >&2; exit 1"}]
+        """,
+    )
+    assert shop("run", "w.yaml").code == 3
+    asked = shop("debug", "latest", "--ask", "is it the input?")
+    assert (asked.code, asked.out) == (0, "1\nthe input is to blame\n")
+
+
+def test_debug_ask_without_an_agent_says_how_to_name_one(shop: Shop) -> None:
+    shop.write("w.yaml", "steps: [{id: a, run: exit 1}]")
+    shop("run", "w.yaml")
+    asked = shop("debug", "latest", "--ask", "why?")
+    assert asked.code == 2
+    assert "debugger:" in asked.err
 
 
 def test_autofix_off_may_be_written_without_quotes(shop: Shop) -> None:

@@ -271,8 +271,8 @@ def test_retention_keeps_the_newest_successes_of_a_workflow(manager: CheckpointM
     make(manager, "demo-failed", [FAILED])
     make(manager, "mine", [DONE], at=1.0)
     assert cleaning.retain(manager, "demo", keep=10) == []
-    assert cleaning.retain(manager, "demo", keep=2) == ["demo-0", "demo-1", "demo-2"]
-    assert manager.ids() == ["demo-3", "demo-4", "demo-failed", "mine"]
+    assert cleaning.retain(manager, "demo", keep=2) == ["mine", "demo-0", "demo-1", "demo-2"]
+    assert manager.ids() == ["demo-3", "demo-4", "demo-failed"]
 
 
 def test_what_a_crash_left_half_made_or_half_removed_is_swept(manager: CheckpointManager) -> None:
