@@ -267,7 +267,7 @@ class Oracle:
         )
         if seen.due is not None:
             require(time >= seen.due, f"{key} was tried again {seen.due - time} s too early")
-            if live and self.never_busy:
+            if live and self.never_busy and not self._shares_a_place(key):
                 late = time - max(seen.due, self.resumed_at)
                 require(late <= 0, f"{key} was tried again {late} s too late")
         if not self.plan.definition(key).idempotent:
@@ -275,6 +275,14 @@ class Oracle:
         seen.permitted, seen.unknown = False, True
         seen.attempt, seen.running, seen.due = event.attempt, True, None
         seen.gave_up = seen.continued = False
+
+    def _shares_a_place(self, key: str) -> bool:
+        """Say whether it may have to wait for another item of its `for_each`."""
+        return any(
+            address.parent_loop(each) is not None
+            and self.plan.definition(each).max_parallel is not None
+            for each in (key, *address.ancestors(key))
+        )
 
     def _check_wait(self, key: str, seen: Seen, time: float, *, live: bool) -> None:
         if seen.waits_until is None:
