@@ -92,8 +92,9 @@ def _starts_another(text: str, end: int) -> bool:
 
 
 def _mended(body: str) -> Json | None:
-    """Read it as it is, then without comments and trailing commas, then as the library would."""
-    for text in (body, _COMMENT_OR_COMMA.sub(r"\1\2", body)):
+    """Read it as it is, without comments and trailing commas, closed, then as the library would."""
+    closed = "" if _cut_off(body) else "}" * len(_left_open(body))
+    for text in (body, _COMMENT_OR_COMMA.sub(r"\1\2", body), body + closed):
         with contextlib.suppress(ValueError, RecursionError):
             return json.loads(text, strict=False, parse_constant=_refuse_constant)
     return _guessed(body)
