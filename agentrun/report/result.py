@@ -4,8 +4,11 @@ A string is written as text with one newline at its end, anything else as JSON: 
 programs, indented for people. On a terminal foreign text is made harmless; a pipe gets it as it is.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 
+from agentrun.core.address import parent_loop
 from agentrun.core.model import Json, Workflow
 from agentrun.core.state import StepState, TaskState
 from agentrun.errors import AgentrunError
@@ -14,6 +17,9 @@ from agentrun.report.ending import told_failure, told_step
 from agentrun.report.next_command import next_commands
 from agentrun.report.screen import Screen
 from agentrun.report.tally import Counts, count_all
+
+MAX_ITEMS = 1000
+"""So many items of `for_each` steps are told of one by one."""
 
 
 def write_result(screen: Screen, outputs: Json) -> None:
@@ -108,11 +114,24 @@ def usage_object(state: TaskState) -> dict[str, Json]:
 
 
 def steps_object(state: TaskState, workflow: Workflow | None) -> dict[str, Json]:
-    """Return each step by its address. Items are numbers of their `for_each`, not entries."""
+    """Return each step by its address, then the first MAX_ITEMS items and what is inside of them;
+    a `for_each` has the numbers of its items, and all their attempts as its own.
+    """
     loops = count_all(state)
+    tries = _attempts_of_items(state)
+    inside = islice((key for key in state.steps if "[" in key), MAX_ITEMS)
     return {
-        key: _step_object(state.step(key), loops.get(key)) for key in step_keys(state, workflow)
+        key: _step_object(state.step(key), loops.get(key), tries.get(key, 0))
+        for key in (*step_keys(state, workflow), *inside)
     }
+
+
+def _attempts_of_items(state: TaskState) -> Counter[str]:
+    tries: Counter[str] = Counter()
+    for key, step in state.steps.items():
+        if loop := parent_loop(key):
+            tries[loop] += step.attempts
+    return tries
 
 
 def step_keys(state: TaskState, workflow: Workflow | None) -> Iterator[str]:
@@ -129,10 +148,12 @@ def step_keys(state: TaskState, workflow: Workflow | None) -> Iterator[str]:
         yield from (key for key in inner.get(step_id, ()) if key != step_id)
 
 
-def _step_object(step: StepState, items: Counts | None) -> Mapping[str, Json]:
+def _step_object(
+    step: StepState, items: Counts | None, attempts_of_items: int
+) -> Mapping[str, Json]:
     shown: dict[str, Json] = {
         "status": step.status,
-        "attempts": step.attempts,
+        "attempts": step.attempts or attempts_of_items,
         "duration_s": round(duration_of(step), 3),
         "error": None,
     }

@@ -82,8 +82,10 @@ def test_steps_that_have_not_begun_are_there_and_items_are_counted() -> None:
     story = looped_story(10, done=4, failed=1)
     story.add(ev.StepStarted("each[5]", 1))
     steps = task_object(story.state, None, exit_code=1, workflow=story.workflow)["steps"]
-    assert list(steps) == ["list", "each", "sum"]
+    begun = [f"each[{index}]" for index in range(6)]
+    assert list(steps) == ["list", "each", "sum", *begun]
     assert steps["sum"]["status"] == "pending"
+    assert steps["each"]["attempts"] == sum(steps[key]["attempts"] for key in begun)
     assert steps["each"]["items"] == {
         "total": 10,
         "succeeded": 4,
