@@ -1,0 +1,1 @@
+"""How fast agentrun is, beside the physical limit and beside its peers."""
