@@ -180,7 +180,8 @@ class SessionNoted(Struct, frozen=True, tag_field="type", tag="session_noted", o
 
 class TurnNoted(Struct, frozen=True, tag_field="type", tag="turn_noted", omit_defaults=True):
     """A model answered a turn. `messages` is what the conversation gained: with `start` 0 it is the
-    whole of it, else it follows the first `start` messages, which stand in events before."""
+    whole of it, else it follows the first `start` messages, which stand in events before.
+    """
 
     step: str
     attempt: int

@@ -60,7 +60,8 @@ class SessionKnown(Struct, frozen=True):
 
 class TurnDone(Struct, frozen=True):
     """A model turn was answered. `messages` is the conversation so far, a list of JSON values;
-    None says that there is nothing to remember but the usage."""
+    None says that there is nothing to remember but the usage.
+    """
 
     messages: Json
     usage: Usage | None = None

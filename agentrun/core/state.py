@@ -405,6 +405,7 @@ def _cancel_below(state: TaskState, key: str) -> None:
     """Let nothing below a step be awaited any more: it was ended as a whole."""
     for other, step in state.steps.items():
         if under(other, key) and not step.settled:
+            _cancel(step)
             step.status, step.waiting, step.until, step.undecided = "cancelled", None, None, False
 
 

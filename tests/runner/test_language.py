@@ -442,3 +442,16 @@ def test_an_interrupted_step_that_is_not_idempotent_asks_a_person(desk: Desk) ->
     done = desk.resume(asked, retry=("pay",))
     assert done.exit_code == 0
     assert (desk.folder / "ledger").read_text() == "paid\n"
+
+
+def test_what_a_timeout_of_a_sub_workflow_cut_off_is_not_repeated_unasked(
+    desk: Desk, count: Callable[[str], int]
+) -> None:
+    desk.write(
+        "sub.yaml",
+        "steps: [{id: pay, run: 'echo paid >> ledger; sleep 30', idempotent: false}]",
+    )
+    parked = desk.run("steps: [{id: sub, workflow: sub.yaml, timeout: 500ms}]")
+    asked = desk.resume(parked)
+    assert (asked.exit_code, asked.state.step("sub/pay").waiting) == (3, "person")
+    assert count("ledger") == 1
