@@ -10,10 +10,11 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Work:
-    """One piece of work. `target` is the most that agentrun may take, in floors; `limit_s` where the
-    target is a time. `prepare` writes into the folder what it needs. `peers` is what the peers'
-    programs are asked for (peers.py), None where they are not. `setup` is run once; so is `before`,
-    and what it leaves is put back before each round; `keeps` says that nothing is cleared.
+    """One piece of work. `target` is the most that agentrun may take, in floors, `limit_s` a time.
+
+    `prepare` writes into the folder what the work needs. `peers` is what the peers' programs are
+    asked for (peers.py), None where they are not. `setup` is run once; so is `before`, and what it
+    leaves is put back before each round; `keeps` says that nothing is cleared between rounds.
     """
 
     name: str
