@@ -194,6 +194,7 @@ class Attempts:
             messages=order.messages,
             timeout_s=step.timeout_s,
             prompt_additions=change.prompt_additions,
+            alone=order.alone,
         )
 
     def _folder(self, order: Order, step: Step) -> Path:

@@ -67,6 +67,7 @@ class Rules:
             env=env,
             cwd=cwd,
             outputs=self._outputs(key, state),
+            alone=len(self._desk.schedule.running) == 1,
         )
         slowest = self._desk.with_.slowest(step.content_hash)
         if slowest is None:

@@ -14,7 +14,8 @@ class Order(Struct, frozen=True):
     """One attempt to perform. `names` are those of expressions; `step` is as in the workflow.
 
     `env` and `cwd` come from the sub-workflows around the step. `outputs` are those of a
-    sub-workflow whose steps are done: the attempt only judges them.
+    sub-workflow whose steps are done: the attempt only judges them. `alone`: no other attempt runs
+    meanwhile.
     """
 
     key: str
@@ -29,6 +30,7 @@ class Order(Struct, frozen=True):
     env: Mapping[str, str] = {}
     cwd: str = ""
     outputs: Json = None
+    alone: bool = False
 
 
 class Performer(Protocol):

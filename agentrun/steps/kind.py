@@ -40,7 +40,8 @@ class StepContext(Struct, frozen=True):
     runs, `base_dir` the folder of the workflow file, where files it names are found. `state_dir`
     is the step's memory across attempts and resumes. `isolated` says that a `python` step must run
     in a process of its own. `session` and `messages` are the memory of the attempt before.
-    `note` records something durably and returns when it is on disk.
+    `alone`: no other attempt runs meanwhile. `note` records something durably and returns when it
+    is on disk.
     """
 
     task_id: str
@@ -65,6 +66,7 @@ class StepContext(Struct, frozen=True):
     messages: Json = None
     timeout_s: float | None = None
     prompt_additions: tuple[str, ...] = ()
+    alone: bool = False
 
 
 Execute = Callable[[StepContext], Awaitable[Success | Evidence]]

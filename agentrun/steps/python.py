@@ -51,7 +51,7 @@ async def _in_process(ctx: StepContext) -> Success | Evidence:
     target = str(ctx.spec["target"])
     job = partial(calling.call_target, target, ctx.base_dir, ctx.with_)
     with streams.printing_to(ctx.log):
-        result = await CALLS.call(f"{ctx.base_dir}/{target}", job)
+        result = await CALLS.call(f"{ctx.base_dir}/{target}", job, alone=ctx.alone)
         return await calling.settle(result)
 
 

@@ -1,9 +1,10 @@
-"""Calls functions where it costs least: quick ones on the event loop, all others in a thread.
+"""Calls functions where it costs least: a quick one that is alone on the loop, others in a thread.
 
 A thread costs two wake-ups, 60 µs on a machine that is idle and up to 8 ms on one that is busy. A
-function that has mostly ended within QUICK_S is called on the loop itself from then on. Two such
+function that has mostly ended within QUICK_S is called on the loop itself from then on, but only
+while no other attempt runs: nothing can be held up by it, and nothing it may wait for. Two such
 calls that take longer than SLOW_S, because it waits or computes (not because another process had
-the processor), and it never is again: a wrong guess delays the other attempts twice. A stop signal
+the processor), and it never is again: a wrong guess delays a timer or a letter twice. A stop signal
 that comes meanwhile is raised in the function. A function that runs an event loop of its own finds
 none running, as in a thread.
 """
@@ -47,11 +48,11 @@ class Calls:
         self._proofs: dict[str, int] = {}
         self._doubted: set[str] = set()
 
-    async def call(self, name: str, function: Callable[[], Any]) -> Any:
-        """Return what the function returns, which must not raise."""
+    async def call(self, name: str, function: Callable[[], Any], *, alone: bool) -> Any:
+        """Return what the function returns, which must not raise. `alone`: nothing else runs."""
         context = contextvars.copy_context()
         proofs = self._proofs.get(name, 0)
-        if _ALLOWED and proofs >= PROOFS:
+        if alone and _ALLOWED and proofs >= PROOFS:
             return await self._on_the_loop(name, context, function)
         result, spent_s = await self._threads.call(lambda: self._timed(context, function))
         if proofs >= 0:

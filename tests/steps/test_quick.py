@@ -35,14 +35,20 @@ def here() -> bool:
 
 async def proven(calls: Calls) -> None:
     for _ in range(PROOFS):
-        assert await calls.call("f", here) is False
+        assert await calls.call("f", here, alone=True) is False
 
 
 async def test_a_function_that_was_quick_is_called_without_a_thread() -> None:
     calls = Calls(monotonic=Ticks())
     await proven(calls)
-    assert await calls.call("f", here) is True
-    assert await calls.call("g", here) is False
+    assert await calls.call("f", here, alone=True) is True
+    assert await calls.call("g", here, alone=True) is False
+
+
+async def test_a_quick_function_beside_others_goes_to_a_thread() -> None:
+    calls = Calls(monotonic=Ticks())
+    await proven(calls)
+    assert await calls.call("f", here, alone=False) is False
 
 
 async def test_a_function_that_takes_long_stays_in_its_thread() -> None:
@@ -53,7 +59,7 @@ async def test_a_function_that_takes_long_stays_in_its_thread() -> None:
         clock.now += 0.01
         return here()
 
-    assert not any([await calls.call("f", slow) for _ in range(2 * PROOFS)])
+    assert not any([await calls.call("f", slow, alone=True) for _ in range(2 * PROOFS)])
 
 
 async def test_two_wrong_guesses_and_it_is_never_made_again() -> None:
@@ -64,8 +70,8 @@ async def test_two_wrong_guesses_and_it_is_never_made_again() -> None:
         return here()
 
     calls._proofs["f"] = PROOFS
-    assert [await calls.call("f", waits) for _ in range(2)] == [True, True]
-    assert not any([await calls.call("f", here) for _ in range(2 * PROOFS)])
+    assert [await calls.call("f", waits, alone=True) for _ in range(2)] == [True, True]
+    assert not any([await calls.call("f", here, alone=True) for _ in range(2 * PROOFS)])
 
 
 async def test_a_function_finds_what_it_would_find_in_a_thread() -> None:
@@ -82,7 +88,7 @@ async def test_a_function_finds_what_it_would_find_in_a_thread() -> None:
         await asyncio.sleep(0)
         return "answer"
 
-    assert await calls.call("f", own_loop) == ("outside", "answer")
+    assert await calls.call("f", own_loop, alone=True) == ("outside", "answer")
     assert variable.get() == "outside"
     assert asyncio.get_running_loop() is not None
 
@@ -106,7 +112,7 @@ def test_a_stop_signal_ends_what_is_called_on_the_loop(swallows: bool) -> None:
     async def run(signals: StopSignals) -> str:
         calls = Calls(monotonic=Ticks())
         calls._proofs["f"] = PROOFS
-        work = asyncio.ensure_future(calls.call("f", function))
+        work = asyncio.ensure_future(calls.call("f", function, alone=True))
 
         def stop(name: str) -> None:
             told.append(name)
