@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from agentrun.cli.checks import first_word
 from agentrun.cli.init import TEMPLATES
+from agentrun.foresight import first_word
 from tests.cli.conftest import ASKS, FAILS, HELLO, Agentrun, Write
 
 
