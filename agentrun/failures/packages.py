@@ -57,7 +57,7 @@ RULES: tuple[Rule, ...] = (
         "packages.published",
         Kind.RESOURCE_CONFLICT,
         words="cannot publish over the previously published"
-        " | file already exists. see https://pypi.org | is already uploaded"
+        " | file already exists. see https?:// | is already uploaded"
         " | already exists on crates.io | version already exists"
         " | this filename has already been used",
         level=Level.DECISIVE,

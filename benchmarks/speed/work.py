@@ -94,7 +94,7 @@ RUN = ("run", "flow.yaml", "--max-parallel", "100", "-q")
 
 
 def all_work(*, quick: bool) -> list[Work]:
-    """Return the list of issue 8; `quick` leaves out what takes minutes."""
+    """Return the list of work; `quick` leaves out what takes minutes."""
     chains = (100, 1000) if quick else (100, 1000, 10_000, 100_000)
     resumes = (1000,) if quick else (1000, 10_000, 100_000)
     items = 1000 if quick else 10_000
