@@ -57,8 +57,8 @@ RULES: tuple[Rule, ...] = (
         "packages.published",
         Kind.RESOURCE_CONFLICT,
         words="cannot publish over the previously published"
-        " | file already exists. see https?:// | is already uploaded"
-        " | already exists on crates.io | version already exists"
+        " | file already exists. see http | is already uploaded"
+        " | already exists on crates | version already exists"
         " | this filename has already been used",
         level=Level.DECISIVE,
     ),
