@@ -69,7 +69,10 @@ def _answers(task: str, key: str, step: StepState) -> list[tuple[str, ...]]:
         return [("", "approve", task, key, option) for option in options]
     if step.waiting != "person":
         return []
+    cut_off = step.interruptions > 0
+    again = "it has not taken effect, or may do so again" if cut_off else "once the cause is cured"
+    leave = "it has taken effect" if cut_off else "go on without it"
     return [
-        ("it has not taken effect, or may do so again", "resume", task, "--retry", key),
-        ("it has taken effect", "resume", task, "--skip", key),
+        (again, "resume", task, "--retry", key),
+        (leave, "resume", task, "--skip", key),
     ]

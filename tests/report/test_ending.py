@@ -79,6 +79,19 @@ def test_an_interrupted_step_that_is_not_idempotent() -> None:
     ]
 
 
+def test_an_escalation_asks_for_a_cure_not_for_what_took_effect() -> None:
+    story = Story("a")
+    story.failed("a", RATE_LIMIT)
+    story.add(
+        ev.PersonAsked("a", "a: the cause is not known", "escalation"),
+        ev.TaskPaused("escalation", 3, "a: the cause is not known", ("a",)),
+    )
+    assert ending(story).splitlines()[-2:] == [
+        f"           agentrun resume {ID} --retry a    # once the cause is cured",
+        f"           agentrun resume {ID} --skip a    # go on without it",
+    ]
+
+
 def test_parked_until_a_known_time() -> None:
     story = Story("a")
     story.failed("a", RATE_LIMIT)
