@@ -218,7 +218,8 @@ class _Child:
 
     async def _finish(self, grace_s: float) -> None:
         """Read what the leader left in the pipes, and end who is left of its group."""
-        self._reap()
+        while not self._reap():  # it has ended, but a tracer (strace, a debugger) sees it first
+            await asyncio.sleep(DRAIN_LOOK_S)
         self._read_rest()
         if not self._streams_open() and not _group_exists(self._pid):
             return
@@ -262,18 +263,21 @@ class _Child:
         if self._watch:
             self._watch.close()
 
-    def _reap(self) -> None:
+    def _reap(self) -> bool:
+        """Take the leader's exit status if it can be had; tell whether nothing is left to take."""
         if self._reaped or not self._pid:
-            return
+            return True
         if self._guarded:
             GUARD.release(self._pid)
+            self._guarded = False
         try:
             pid, status = os.waitpid(self._pid, os.WNOHANG)
         except ChildProcessError:  # somebody in this process waits for all children
             self._reaped = True
-            return
+            return True
         if pid:
             self._reaped, self._status = True, status
+        return self._reaped
 
     def _read_rest(self) -> None:
         for file in self._files:

@@ -132,8 +132,8 @@ def test_a_wrong_key(real: Real, server: ModelServer, cli: str) -> None:
     outcome = real(cli).attempt(spec(cli, server, "bad key"))
     assert isinstance(outcome, Evidence)
     assert (classify(outcome).kind, outcome.status) == (Kind.AUTH, 401)
-    for_a_title = 1 if cli == "opencode" else 0
-    assert len(server.calls()) - before == 1 + for_a_title
+    for_a_title = 1 if cli == "opencode" else 0  # asked beside the work, often cut short by its end
+    assert 1 <= len(server.calls()) - before <= 1 + for_a_title
 
 
 @pytest.mark.parametrize("cli", ["claude", "codex", "gemini"])

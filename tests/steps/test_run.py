@@ -222,6 +222,15 @@ async def test_a_lost_exit_status_is_no_success(make_ctx: Any) -> None:
     assert "the exit status was lost" in evidence.text
 
 
+async def test_an_exit_status_that_a_tracer_still_holds_is_waited_for(
+    make_ctx: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, take = [True, True], os.waitpid
+    monkeypatch.setattr(os, "waitpid", lambda *of: (0, 0) if held and held.pop() else take(*of))
+    assert (await fail(make_ctx, "exit 9")).exit_code == 9
+    assert not held
+
+
 async def test_it_works_without_pidfd(make_ctx: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "pidfd_open")
     assert await succeed(make_ctx, "sleep 0.05; echo slow") == "slow\n"
