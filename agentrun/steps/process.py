@@ -218,7 +218,7 @@ class _Child:
 
     async def _finish(self, grace_s: float) -> None:
         """Read what the leader left in the pipes, and end who is left of its group."""
-        while not self._reap():  # it has ended, but a tracer (strace, a debugger) sees it first
+        while not self._reap():  # noqa: ASYNC110 - a tracer (strace, a debugger) sees it first
             await asyncio.sleep(DRAIN_LOOK_S)
         self._read_rest()
         if not self._streams_open() and not _group_exists(self._pid):

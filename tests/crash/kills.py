@@ -53,7 +53,9 @@ def at_traced_call(path: Path, tracer: str, number: int, expected: dict[str, obj
     inject = f"inject={CALLS}:signal=KILL:when={number}"
     options = ("-qq", "-f", "--seccomp-bpf", "-o", "/dev/null", "-e", f"trace={CALLS}")
     done = folder.run(before=(tracer, *options, "-e", inject))
-    if done.stdout:  # the result. strace's own exit code is 0 now and then when its child was killed
+    if (
+        done.stdout
+    ):  # the result. strace's own exit code is 0 now and then when its child was killed
         return False
     assert folder.finish() == expected
     folder.check()
