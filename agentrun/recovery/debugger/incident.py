@@ -107,14 +107,16 @@ def _values_elsewhere(workflow: Workflow, step: Step) -> frozenset[str]:
 
 
 def _repeatable(workflow: Workflow, step: Step, task: TaskState, scope: str) -> frozenset[str]:
-    found = set()
-    for candidate in ancestors(workflow, step):
-        below = [
-            each for each in workflow.steps if candidate in (each.id, *ancestors(workflow, each))
-        ]
-        if all(_may_run_again(each, workflow, task, scope) for each in below):
-            found.add(candidate)
-    return frozenset(found)
+    """Return the steps above that may run again, with everything that depends on them."""
+    by_id = {each.id: each for each in workflow.steps}
+    spared = [each.id for each in workflow.steps if not _may_run_again(each, workflow, task, scope)]
+    above: set[str] = set()
+    while spared:
+        each = spared.pop()
+        if each not in above:
+            above.add(each)
+            spared.extend(by_id[each].needs)
+    return frozenset(ancestors(workflow, step)) - above
 
 
 def _may_run_again(step: Step, workflow: Workflow, task: TaskState, scope: str) -> bool:
