@@ -311,6 +311,9 @@ async def end_leftovers_of(state: TaskState) -> None:
     from agentrun.steps.orphans import end_leftovers
 
     for key, step in state.steps.items():
+        if step.undecided:  # the Debugger's agent may have been at work on it
+            left = await end_leftovers(task_id=state.task_id, step=f"{key}/debugger")
+            refuse_survivors(key, left.survivors)
         if step.status != "running" or step.items is not None or step.scope is not None:
             continue
         noted, holder = step.process, state.holder

@@ -16,7 +16,7 @@ from agentrun.recovery.debugger.choice import Chosen, choose, proposals
 from agentrun.recovery.debugger.diagnosis import Diagnosis
 from agentrun.recovery.debugger.fixes import Fix, adjustments_of, kind_of
 from agentrun.recovery.debugger.incident import Incident, ancestors, gather
-from agentrun.recovery.debugger.memory import FixMemory, Seen
+from agentrun.recovery.debugger.memory import FixMemory, Occasion, Seen
 from agentrun.recovery.debugger.nearby import files_below
 from agentrun.runner.begin import Beginning
 from agentrun.runner.desk import Desk
@@ -59,8 +59,11 @@ class Debugging:
         told = self._desk.redact(applied.fix)
         if told == applied.fix:  # what holds a secret is not kept where all tasks read it
             incident = Seen(applied.fingerprint, address.step_id(key), *_what(state.failure))
-            task_id, now = self._desk.state.task_id, self._desk.with_.clock.now()
-            self._knowledge.learn(incident, _fix_of(applied), task_id, now, worked=worked)
+            when = self._occasion(f"{key} fix {len(state.fixes)}")
+            self._knowledge.learn(incident, _fix_of(applied), when, worked=worked)
+
+    def _occasion(self, name: str) -> Occasion:
+        return Occasion(self._desk.state.task_id, name, self._desk.with_.clock.now())
 
     @property
     def _policy(self) -> DebuggerPolicy:
@@ -70,7 +73,9 @@ class Debugging:
         policy = self._policy
         now = self._desk.with_.clock.now()
         seen = Seen(incident.fingerprint, incident.step.id, *_what(incident.failure))
-        self._knowledge.saw(seen, self._desk.state.task_id, now)
+        failed = incident.state
+        name = f"{incident.key} attempt {failed.generation}.{failed.attempts}"
+        self._knowledge.saw(seen, self._occasion(name))
         diagnoses = list(without_agent(incident, self._knowledge, now))
         chosen, usage = choose(incident, diagnoses, policy), None
         spent = used_up(self._desk.workflow.budget, self._desk.state, now)

@@ -77,9 +77,16 @@ AGAIN = r"""
   - id: fetch
     run: |
       eval "$MARK"
-      if test -e once; then echo '{"price": 21}'; else touch once; echo '{"prize": 21}'; fi
+      if test -e failed; then echo '{"price": 21}'; else echo '{"prize": 21}'; fi
     output: json
   - {id: a, run: 'eval "$MARK"; python3 use.py; eval "$DIE"', stdin: "${{ steps.fetch.output }}"}
+"""
+USE = """
+import json, sys
+row = json.load(sys.stdin)
+if "price" not in row:
+    open("failed", "w").close()
+print(row["price"] * 2)
 """
 OTHER_WAY = r"""
   - id: a
@@ -130,7 +137,7 @@ CASES: dict[str, Case] = {
         asked=1,
         kills_in=("attempt", "agent", "remedy"),
     ),
-    "edit": Case(
+    "edit that helps": Case(
         JOB,
         "1!",
         (True,),
@@ -165,7 +172,7 @@ CASES: dict[str, Case] = {
         "42!",
         (True,),
         files={
-            "use.py": "import json, sys\nprint(json.load(sys.stdin)['price'] * 2)\n",
+            "use.py": USE,
         },
         again=frozenset({"fetch"}),
     ),

@@ -5,8 +5,10 @@
           {<fix id>: {"fix": {...}, "tries", "worked", "last"}}}}}
 
 A burst counts once: the same pattern of the same task within BURST_S is seen once, and so are tries
-of the same fix in it. Knowledge fades: what is older than FADE_S weighs half, then less; patterns
-not seen for FORGET_S go. Bounded: MAX_PATTERNS patterns, MAX_FIXES fixes each, MAX_BYTES in all.
+of the same fix in it. What a crash had told twice counts once too, however late the resume: each
+occasion (an attempt that failed, a fix that was applied) has a name. Knowledge fades: what is older
+than FADE_S weighs half, then less; patterns not seen for FORGET_S go. Bounded: MAX_PATTERNS
+patterns, MAX_FIXES fixes each, MAX_BYTES in all.
 
 It is knowledge, not truth: a file that can't be read or written is as if nothing were known, and
 stops no task.
@@ -52,6 +54,14 @@ class Seen(Struct, frozen=True):
     text: str = ""
 
 
+class Occasion(Struct, frozen=True):
+    """What is counted: `name` is the same when it is told again after a crash."""
+
+    task: str
+    name: str
+    now: float
+
+
 class Known(Struct, frozen=True):
     """What is known of one fix for one pattern. `chance` is a faded estimate that it works."""
 
@@ -91,6 +101,7 @@ class _Tried(Struct):
     worked: Count = 0
     last: float = 0.0
     last_task: str = ""
+    last_name: str = ""
 
 
 class _Entry(Struct):
@@ -100,6 +111,7 @@ class _Entry(Struct):
     seen: int = 0
     last: float = 0.0
     last_task: str = ""
+    last_name: str = ""
     fixes: dict[str, _Tried] = field(default_factory=dict)
 
 
@@ -124,25 +136,24 @@ class FixMemory:
         entry = self._read().get(fingerprint)
         return () if entry is None else _pattern(fingerprint, entry, now).fixes
 
-    def saw(self, seen: Seen, task: str, now: float) -> None:
+    def saw(self, seen: Seen, when: Occasion) -> None:
         """Count an incident."""
         with suppress(StoreError), self._changing() as entries:
             entry = _entry(entries, seen)
-            burst = entry.last_task == task and 0 <= now - entry.last < BURST_S
-            entry.seen += not burst
-            entry.last, entry.last_task = now, task
+            entry.seen += not _counted(entry, when)
+            entry.last, entry.last_task, entry.last_name = when.now, when.task, when.name
 
-    def learn(self, seen: Seen, fix: Fix, task: str, now: float, *, worked: bool) -> None:
+    def learn(self, seen: Seen, fix: Fix, when: Occasion, *, worked: bool) -> None:
         """Count a verified try of a fix."""
         with suppress(StoreError), self._changing() as entries:
             entry = _entry(entries, seen)
-            entry.last = max(entry.last, now)
+            entry.last = max(entry.last, when.now)
             tried = entry.fixes.setdefault(fix.id, _Tried(fix))
-            if tried.last_task == task and 0 <= now - tried.last < BURST_S and tried.tries:
+            if tried.tries and _counted(tried, when):
                 return
             tried.tries += 1
             tried.worked += worked
-            tried.last, tried.last_task = now, task
+            tried.last, tried.last_task, tried.last_name = when.now, when.task, when.name
             if len(entry.fixes) > MAX_FIXES:
                 oldest = min(entry.fixes, key=lambda fix_id: entry.fixes[fix_id].last)
                 del entry.fixes[oldest]
@@ -221,17 +232,24 @@ def _entry(entries: dict[str, _Entry], seen: Seen) -> _Entry:
     return entry
 
 
+def _counted(known: _Entry | _Tried, when: Occasion) -> bool:
+    """Return whether it is counted already: told again, or one of a burst."""
+    if known.last_task != when.task:
+        return False
+    return known.last_name == when.name or 0 <= when.now - known.last < BURST_S
+
+
 def _foreign(entry: _Entry, now: float) -> _Entry:
     """Return an entry of another memory as far as it is taken over."""
     fixes = {}
     for tried in list(entry.fixes.values())[:MAX_FIXES]:
         kind = kind_of(tried.fix.type)
         if kind is not None and kind.risk != "full":
-            tried.last, tried.last_task = min(tried.last, now), ""
+            tried.last, tried.last_task, tried.last_name = min(tried.last, now), "", ""
             fixes[tried.fix.id] = tried
     seen = min(entry.last, now)
     text = entry.text[:MAX_TEXT]
-    return _Entry(entry.step, entry.kind, text, max(0, entry.seen), seen, "", fixes)
+    return _Entry(entry.step, entry.kind, text, max(0, entry.seen), seen, "", "", fixes)
 
 
 def _entries(data: Mapping[str, Json]) -> dict[str, _Entry]:

@@ -16,6 +16,7 @@ from agentrun.recovery.debugger.memory import (
     MAX_FIXES,
     MAX_PATTERNS,
     FixMemory,
+    Occasion,
     Seen,
 )
 from agentrun.store.manager import CheckpointManager
@@ -32,13 +33,17 @@ def memory(tmp_path: Path) -> FixMemory:
     return FixMemory(CheckpointManager(tmp_path).shared)
 
 
+def at(task: str, now: float, name: str | None = None) -> Occasion:
+    return Occasion(task, name or f"at {now}", now)
+
+
 def learnt(memory: FixMemory, fix: Fix, worked: int, failed: int, now: float = NOW) -> None:
     for number in range(worked + failed):
-        memory.learn(SEEN, fix, f"task-{fix.type}-{number}", now, worked=number < worked)
+        memory.learn(SEEN, fix, at(f"task-{fix.type}-{number}", now), worked=number < worked)
 
 
 def test_an_incident_is_counted_with_what_people_need_to_know_it(memory: FixMemory) -> None:
-    memory.saw(SEEN, "t1", NOW)
+    memory.saw(SEEN, at("t1", NOW))
     (pattern,) = memory.patterns(NOW)
     assert (pattern.step, pattern.kind, pattern.text) == ("a", "logic", "exit code 1: no")
     assert (pattern.seen, pattern.last) == (1, NOW)
@@ -46,18 +51,31 @@ def test_an_incident_is_counted_with_what_people_need_to_know_it(memory: FixMemo
 
 def test_a_burst_counts_once(memory: FixMemory) -> None:
     for second in range(50):
-        memory.saw(SEEN, "t1", NOW + second / 10)
-        memory.learn(SEEN, FIX, "t1", NOW + second / 10, worked=False)
+        memory.saw(SEEN, at("t1", NOW + second / 10))
+        memory.learn(SEEN, FIX, at("t1", NOW + second / 10), worked=False)
     (pattern,) = memory.patterns(NOW)
     assert (pattern.seen, pattern.fixes[0].tries) == (1, 1)
-    memory.saw(SEEN, "t1", NOW + 5 + BURST_S)
-    memory.saw(SEEN, "t2", NOW + 5 + BURST_S)
+    memory.saw(SEEN, at("t1", NOW + 5 + BURST_S))
+    memory.saw(SEEN, at("t2", NOW + 5 + BURST_S))
     assert memory.patterns(NOW)[0].seen == 3
 
 
+def test_what_is_told_again_after_a_crash_counts_once_however_late_the_resume(
+    memory: FixMemory,
+) -> None:
+    for late in (0, 7 * BURST_S):
+        memory.saw(SEEN, at("t1", NOW + late, "a attempt 0.1"))
+        memory.learn(SEEN, FIX, at("t1", NOW + late, "a fix 1"), worked=True)
+    (pattern,) = memory.patterns(NOW)
+    assert (pattern.seen, pattern.fixes[0].tries, pattern.fixes[0].worked) == (1, 1, 1)
+    memory.learn(SEEN, FIX, at("t1", NOW + 14 * BURST_S, "a fix 2"), worked=True)
+    memory.learn(SEEN, FIX, at("t2", NOW + 14 * BURST_S, "a fix 2"), worked=True)
+    assert memory.patterns(NOW + 14 * BURST_S)[0].fixes[0].tries == 3
+
+
 def test_a_clock_that_was_set_back_is_no_burst(memory: FixMemory) -> None:
-    memory.saw(SEEN, "t1", NOW)
-    memory.saw(SEEN, "t1", NOW - 3600)
+    memory.saw(SEEN, at("t1", NOW))
+    memory.saw(SEEN, at("t1", NOW - 3600))
     assert memory.patterns(NOW)[0].seen == 2
 
 
@@ -75,23 +93,23 @@ def test_knowledge_fades(memory: FixMemory) -> None:
 
 
 def test_what_was_not_seen_for_long_goes(memory: FixMemory) -> None:
-    memory.saw(SEEN, "t1", NOW)
-    memory.saw(Seen("f2"), "t1", NOW + FORGET_S + 1)
+    memory.saw(SEEN, at("t1", NOW))
+    memory.saw(Seen("f2"), at("t1", NOW + FORGET_S + 1))
     assert [each.fingerprint for each in memory.patterns(NOW)] == ["f2"]
 
 
 def test_what_a_person_chose_is_kept_although_the_failure_was_never_counted(
     memory: FixMemory,
 ) -> None:
-    memory.saw(Seen("f2"), "t1", NOW)
-    memory.learn(SEEN, FIX, "t1", NOW, worked=True)
+    memory.saw(Seen("f2"), at("t1", NOW))
+    memory.learn(SEEN, FIX, at("t1", NOW), worked=True)
     assert memory.recall("f1", NOW)[0].worked == 1
     assert {each.text for each in memory.patterns(NOW)} == {"", "exit code 1: no"}
 
 
 def test_it_is_bounded(memory: FixMemory) -> None:
     for number in range(MAX_FIXES + 5):
-        memory.learn(SEEN, Fix("wait", {"seconds": number}), "t", NOW + number, worked=True)
+        memory.learn(SEEN, Fix("wait", {"seconds": number}), at("t", NOW + number), worked=True)
     assert len(memory.recall("f1", NOW)) == MAX_FIXES
     patterns = {f"p{n}": {"last": NOW + n} for n in range(MAX_PATTERNS + 5)}
     memory.import_({"patterns": patterns}, NOW + 1e6)
@@ -118,8 +136,8 @@ def test_its_file_stays_small_whatever_the_fixes_hold(memory: FixMemory, tmp_pat
 def write_many(root: Path, name: int) -> None:
     memory = FixMemory(CheckpointManager(root).shared)
     for number in range(25):
-        memory.saw(SEEN, f"task-{name}-{number}", NOW)
-        memory.learn(SEEN, FIX, f"task-{name}-{number}", NOW, worked=True)
+        memory.saw(SEEN, at(f"task-{name}-{number}", NOW))
+        memory.learn(SEEN, FIX, at(f"task-{name}-{number}", NOW), worked=True)
 
 
 def test_concurrent_writers_lose_nothing(memory: FixMemory, tmp_path: Path) -> None:
@@ -161,8 +179,8 @@ def test_a_damaged_file_is_as_if_nothing_were_known(
     folder.mkdir(parents=True)
     (folder / "fixes.json").write_text(text)
     assert memory.recall("f1", NOW) == ()
-    memory.saw(SEEN, "t1", NOW)
-    memory.learn(SEEN, FIX, "t1", NOW, worked=True)
+    memory.saw(SEEN, at("t1", NOW))
+    memory.learn(SEEN, FIX, at("t1", NOW), worked=True)
     assert memory.recall("f1", NOW)[0].worked == 1
 
 
@@ -172,7 +190,7 @@ def test_one_bad_entry_does_not_take_the_others_with_it(memory: FixMemory, tmp_p
     data = json.loads(path.read_text())
     data["patterns"]["bad"] = {"fixes": 7}
     path.write_text(json.dumps(data))
-    memory.saw(Seen("f2"), "t2", NOW)
+    memory.saw(Seen("f2"), at("t2", NOW))
     assert {each.fingerprint for each in memory.patterns(NOW)} == {"f1", "f2"}
 
 
@@ -180,8 +198,8 @@ def test_a_memory_that_cannot_be_written_stops_nothing(memory: FixMemory, tmp_pa
     folder = tmp_path / ".agentrun"
     folder.mkdir(parents=True)
     (folder / "fixes.json").mkdir()
-    memory.saw(SEEN, "t1", NOW)
-    memory.learn(SEEN, FIX, "t1", NOW, worked=True)
+    memory.saw(SEEN, at("t1", NOW))
+    memory.learn(SEEN, FIX, at("t1", NOW), worked=True)
     assert memory.recall("f1", NOW) == ()
     assert memory.patterns(NOW) == []
 
@@ -242,8 +260,8 @@ def test_the_analyst_proposes_what_worked_and_says_how_often(memory: FixMemory) 
     of = incident()
     seen = Seen(of.fingerprint)
     assert analyst.analyse(of, memory, NOW) is None
-    memory.learn(seen, FIX, "t1", NOW, worked=True)
-    memory.learn(seen, OTHER, "t2", NOW, worked=False)
+    memory.learn(seen, FIX, at("t1", NOW), worked=True)
+    memory.learn(seen, OTHER, at("t2", NOW), worked=False)
     said = analyst.analyse(of, memory, NOW)
     assert said is not None
     assert said.fixes == (FIX,)
@@ -254,5 +272,5 @@ def test_the_analyst_proposes_what_worked_and_says_how_often(memory: FixMemory) 
 def test_a_fix_that_works_half_the_time_is_not_proposed(memory: FixMemory) -> None:
     of = incident()
     for number in range(4):
-        memory.learn(Seen(of.fingerprint), FIX, f"t{number}", NOW, worked=number % 2 == 0)
+        memory.learn(Seen(of.fingerprint), FIX, at(f"t{number}", NOW), worked=number % 2 == 0)
     assert analyst.analyse(of, memory, NOW) is None
