@@ -109,7 +109,7 @@ def _resumed(
         clock = SteadyClock(not_before=task.state.updated_at)
         import asyncio
 
-        asyncio.run(end_leftovers_of(task.state))
+        asyncio.run(end_leftovers_of(task))
         workflow, events = planned(task.state, pinned, request, task.bind, task.values)
         parallel = _parallel(request.max_parallel, task.state)
         epoch = 1 if task.state.holder is None else task.state.holder.epoch + 1
@@ -306,13 +306,14 @@ def _parallel(asked: int | None, state: TaskState | None) -> int:
     return asked or (state.max_parallel if state else DEFAULT_MAX_PARALLEL)
 
 
-async def end_leftovers_of(state: TaskState) -> None:
+async def end_leftovers_of(task: TaskStore) -> None:
     """End what is left of a dead run, before its steps run again."""
     from agentrun.steps.orphans import end_leftovers
 
+    state, folder = task.state, str(task.folder)
     for key, step in state.steps.items():
         if step.undecided:  # the Debugger's agent may have been at work on it
-            left = await end_leftovers(task_id=state.task_id, step=f"{key}/debugger")
+            left = await end_leftovers(task_id=state.task_id, step=f"{key}/debugger", folder=folder)
             refuse_survivors(key, left.survivors)
         if step.status != "running" or step.items is not None or step.scope is not None:
             continue
@@ -320,6 +321,7 @@ async def end_leftovers_of(state: TaskState) -> None:
         left = await end_leftovers(
             task_id=state.task_id,
             step=key,
+            folder=folder,
             pid=None if noted is None else noted.pid,
             started=0 if noted is None else noted.started,
             boot="" if holder is None else holder.boot_id,

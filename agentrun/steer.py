@@ -113,7 +113,7 @@ def cancel_task(root: Path, task: str, reason: str = "") -> str:
         Mailbox(view.folder).cancellation()  # it ended without having read it
     with manager.open(task_id, {}) as opened:
         clock = SteadyClock(not_before=opened.state.updated_at)
-        asyncio.run(end_leftovers_of(opened.state))
+        asyncio.run(end_leftovers_of(opened))
         _append(opened, [ev.TaskCancelled(reason or "cancelled by a person")], clock)
     return task_id
 

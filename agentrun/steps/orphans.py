@@ -29,6 +29,7 @@ async def end_leftovers(
     *,
     task_id: str,
     step: str,
+    folder: str = "",
     pid: int | None = None,
     started: int = 0,
     boot: str = "",
@@ -36,12 +37,13 @@ async def end_leftovers(
 ) -> Leftover:
     """End what is left of a step's last attempt.
 
-    `pid`, `started` and `boot` are as recorded when it was started, None when that record was cut
-    off by the crash: then the marks alone find it.
+    `folder` is the task's: another checkpoint folder may hold a task of the same id, whose live
+    processes are not ours. `pid`, `started` and `boot` are as recorded when it was started, None
+    when that record was cut off by the crash: then the marks alone find it.
     """
     proven = pid if pid and _is_the_same(pid, started, boot) else None
     marks = {"AGENTRUN_TASK_ID": task_id, "AGENTRUN_STEP": step}
-    ending = await end_all(Target(proven, started, marks), grace_s)
+    ending = await end_all(Target(proven, started, marks, folder), grace_s)
     return Leftover(ending.found, ending.survivors)
 
 

@@ -40,12 +40,14 @@ class Target(Struct, frozen=True):
     """Which processes are meant.
 
     The group and session led by `leader`, which started at `started` (0: not known), and every
-    process whose environment holds all of `marks`.
+    process whose environment holds all of `marks`, but for one that was given a state folder
+    outside of `folder` (empty: wherever it is): the same id may name another task elsewhere.
     """
 
     leader: int | None = None
     started: int = 0
     marks: Mapping[str, str] = field(default_factory=dict)
+    folder: str = ""
 
 
 class Ending(Struct, frozen=True):
@@ -81,7 +83,7 @@ def find(target: Target) -> tuple[Process, ...]:
         process
         for process in alive
         if (leader is not None and leader in (process.group, process.session))
-        or _is_marked(process.pid, target.marks)
+        or _is_marked(process.pid, target)
     )
 
 
@@ -174,12 +176,21 @@ def _by_ps() -> Iterator[Process]:
             yield Process(int(pid), group=int(group), session=0, started=started)
 
 
-def _is_marked(pid: int, marks: Mapping[str, str]) -> bool:
-    if not marks:
+def _is_marked(pid: int, target: Target) -> bool:
+    if not target.marks:
         return False
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
             environment = b"\0" + file.read() + b"\0"
     except OSError:
         return False
-    return all(f"\0{name}={value}\0".encode() in environment for name, value in marks.items())
+    marks = (f"\0{name}={value}\0".encode() for name, value in target.marks.items())
+    return all(mark in environment for mark in marks) and not _is_elsewhere(environment, target)
+
+
+def _is_elsewhere(environment: bytes, target: Target) -> bool:
+    _, given, rest = environment.partition(b"\0AGENTRUN_STATE_DIR=")
+    if not (target.folder and given):
+        return False
+    state_dir = os.path.realpath(os.fsdecode(rest.partition(b"\0")[0]))
+    return not state_dir.startswith(f"{os.path.realpath(target.folder)}/")

@@ -41,6 +41,8 @@ NOTE_AFTER_S = 0.02
 to end, and the record costs a sync. Should agentrun die earlier, a resume finds the process by the
 marks in its environment."""
 _MARKS = ("AGENTRUN_TASK_ID", "AGENTRUN_STEP", "AGENTRUN_ATTEMPT")
+_PLACE = "AGENTRUN_STATE_DIR"
+"""Where there is one, it tells the tasks of two checkpoint folders apart that have the same id."""
 
 
 class Exit(Struct, frozen=True):
@@ -129,7 +131,7 @@ class _Child:
         self._reaped = False
         self._guarded = False
         self._files: list[PipeReader | PipeWriter] = []
-        self._marks = {name: env[name] for name in _MARKS if name in env}
+        self._marks = {name: env[name] for name in (*_MARKS, _PLACE) if name in env}
         self._started = 0
         self._watch: ExitWatch | None = None
 
@@ -242,7 +244,7 @@ class _Child:
     async def cut_off(self, grace_s: float) -> None:
         """End the whole attempt; safe to call when it is over already."""
         self._learn_start()
-        marks = self._marks if len(self._marks) == len(_MARKS) else {}
+        marks = self._marks if self._marks.keys() >= set(_MARKS) else {}
         leader = None if self._reaped and not _group_exists(self._pid) else self._pid
         try:
             ending = await end_all(Target(leader, self._started, marks), grace_s, self.hurry)

@@ -2,7 +2,7 @@
 
 Two endings are right: it was repaired and ends with the right outputs, nothing done twice; or it is
 refused with exit code 4 and a message that names a file. `python -m tests.crash.flips` does it for
-every byte; `--step N` for every N-th.
+every byte; `--step N` for every N-th, `--big N` for a task whose largest value has N bytes.
 """
 
 import argparse
@@ -15,6 +15,8 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from agentrun.__main__ import run
@@ -22,7 +24,7 @@ from agentrun.__main__ import run
 WORKFLOW = """
 steps:
   - {id: one, python: "steps.py:one"}
-  - {id: big, python: "steps.py:big"}
+  - {id: big, python: "steps.py:big", with: {size: SIZE}}
   - {id: ok, approval: "go on?"}
   - {id: last, python: "steps.py:last", with: {one: "${{ steps.one.output }}"}}
 outputs: {one: "${{ steps.one.output }}", big: "${{ steps.big.output }}", last: "${{ steps.last.output }}"}
@@ -36,15 +38,16 @@ def one():
     mark("one")
     return "1"
 
-def big():
+def big(size):
     mark("big")
-    return "x" * 6000
+    return "x" * size
 
 def last(one):
     mark("last")
     return one + "2"
 """
-EXPECTED = {"one": "1", "big": "x" * 6000, "last": "12"}
+BIG_BYTES = 6000
+"""A value of this size is kept in `blobs/`, which has no second copy."""
 RESUME = ["resume", "flipped", "--answer", "ok=approve", "--json"]
 UNPROVEN = ("lock",)
 """What stands in the lock file is for people; nothing depends on it."""
@@ -57,8 +60,9 @@ class Wrong(AssertionError):
 class Task:
     """A paused task in the current folder, put back before each damage."""
 
-    def __init__(self, folder: Path) -> None:
-        (folder / "workflow.yaml").write_text(WORKFLOW)
+    def __init__(self, folder: Path, big: int = BIG_BYTES) -> None:
+        self._expected = {"one": "1", "big": "x" * big, "last": "12"}
+        (folder / "workflow.yaml").write_text(WORKFLOW.replace("SIZE", str(big)))
         (folder / "steps.py").write_text(STEPS)
         self._task, self._sound = folder / "checkpoints" / "flipped", folder / "sound"
         self._effects = folder / "effects"
@@ -86,7 +90,7 @@ class Task:
             raise Wrong(f"done twice: {marks}")
         if code == 4 and "flipped" in err and "Traceback" not in err:
             return "refused"
-        if code == 0 and json.loads(out)["outputs"] == EXPECTED:
+        if code == 0 and json.loads(out)["outputs"] == self._expected:
             return "right"
         raise Wrong(f"exit code {code}: {err[-300:]} {out[-300:]}")
 
@@ -113,29 +117,45 @@ def flipped(offset: int) -> Callable[[bytes], bytes]:
     return flip
 
 
-def flips(task: Task, step: int) -> Iterator[tuple[str, str]]:
-    """Flip every `step`-th byte of every file; yield the file and the verdict."""
+def flips(task: Task, step: int, start: int = 0) -> Iterator[tuple[str, str]]:
+    """Flip a bit in every `step`-th byte of every file; yield the file and the verdict."""
     for name, size in task.files().items():
-        for offset in range(0, size, step):
+        for offset in range(start, size, step):
             try:
                 yield name, task.damaged(name, flipped(offset))
             except Wrong as wrong:
                 raise Wrong(f"{name}, byte {offset}: {wrong}") from None
 
 
+def counted(step: int, start: int, big: int) -> Counter[tuple[str, str]]:
+    """Flip in a task of this process's own; return how often each kind of file had which verdict."""
+    verdicts: Counter[tuple[str, str]] = Counter()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        for name, verdict in flips(Task(Path(folder), big), step, start):
+            verdicts[name.partition("/")[0], verdict] += 1
+        os.chdir("/")
+    return verdicts
+
+
 def main() -> int:
     """Do what the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m tests.crash.flips", description=__doc__)
     parser.add_argument("--step", type=int, default=1, help="damage every N-th byte")
+    parser.add_argument("--big", type=int, default=BIG_BYTES, help="size of the largest value")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args()
     verdicts: Counter[tuple[str, str]] = Counter()
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        for name, verdict in flips(Task(Path(folder)), asked.step):
-            kind = name.partition("/")[0]
-            verdicts[kind, verdict] += 1
+    step = asked.step * asked.workers
+    with ProcessPoolExecutor(asked.workers) as pool:
+        starts = range(0, step, asked.step)
+        for some in pool.map(partial(counted, step, big=asked.big), starts):
+            verdicts += some
     for (kind, verdict), number in sorted(verdicts.items()):
         sys.stdout.write(f"{kind:22} {verdict:8} {number}\n")
+    right = sum(number for (_, verdict), number in verdicts.items() if verdict == "right")
+    whole = verdicts.total()
+    sys.stdout.write(f"{whole} bytes, none silent; {right / whole:.1%} repaired\n")
     return 0
 
 

@@ -48,10 +48,13 @@ def at_call(path: Path, number: int, expected: dict[str, object]) -> bool:
 
 
 def at_traced_call(path: Path, tracer: str, number: int, expected: dict[str, object]) -> bool:
-    """Have the kernel kill the run at a thread's n-th call on the folder."""
+    """Have the kernel kill the run at a thread's n-th call on the folder.
+
+    Without `--seccomp-bpf`: with it strace 6.1 counts wrongly, and only the first call is found.
+    """
     folder = Folder(path)
     inject = f"inject={CALLS}:signal=KILL:when={number}"
-    options = ("-qq", "-f", "--seccomp-bpf", "-o", "/dev/null", "-e", f"trace={CALLS}")
+    options = ("-qq", "-f", "-o", "/dev/null", "-e", f"trace={CALLS}")
     done = folder.run(before=(tracer, *options, "-e", inject))
     if (
         done.stdout

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -104,6 +105,26 @@ async def test_the_marks_of_another_step_are_not_ours(
 ) -> None:
     assert (await end_leftovers(task_id=task_id, step=step)).found == ()
     assert marked.alive
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="environments stand in /proc")
+async def test_a_task_of_the_same_id_in_another_folder_is_not_ours(tmp_path: Path) -> None:
+    """Build machines give the same --task-id in the folders of many projects."""
+    there = tmp_path / "there" / TASK / "state" / "build"
+    there.mkdir(parents=True)
+    (tmp_path / "linked").symlink_to(tmp_path / "there")
+    left = Left("sleep 300 & echo ready; wait", MARKS | {"AGENTRUN_STATE_DIR": str(there)})
+    try:
+        for folder in (tmp_path / "here" / TASK, tmp_path / "there" / TASK[:-1]):
+            found = await end_leftovers(task_id=TASK, step="sub/build[3]", folder=str(folder))
+            assert found.found == ()
+            assert left.alive
+        ours = str(tmp_path / "linked" / TASK)
+        found = await end_leftovers(task_id=TASK, step="sub/build[3]", folder=ours)
+        assert len(found.found) == 2
+        assert not left.alive
+    finally:
+        left.end()
 
 
 async def test_a_record_without_a_start_proves_nothing(unmarked: Left) -> None:
