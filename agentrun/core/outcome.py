@@ -10,13 +10,28 @@ from agentrun.core.model import Json
 
 
 class Usage(Struct, frozen=True, omit_defaults=True):
-    """What an attempt consumed. `usd` None means that the price is unknown, which is not zero."""
+    """What was consumed. `usd` None means that the price is unknown, which is not zero; with
+    `usd_unknown` it is a lower bound. `cached_tokens` are those of the input that were read from
+    the provider's cache, at a lower price.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
     requests: int = 0
     usd: float | None = None
     model: str | None = None
+    cached_tokens: int = 0
+    usd_unknown: bool = False
+
+    @property
+    def tokens(self) -> int:
+        """All tokens, read and written."""
+        return self.input_tokens + self.output_tokens
+
+    @property
+    def unpriced(self) -> bool:
+        """True when some of it has no known price."""
+        return self.usd_unknown or (self.usd is None and bool(self.tokens or self.requests))
 
     def plus(self, other: "Usage") -> "Usage":
         """Return the sum. An unknown price on either side leaves the known part standing."""
@@ -27,7 +42,22 @@ class Usage(Struct, frozen=True, omit_defaults=True):
             self.requests + other.requests,
             sum(prices) if prices else None,
             other.model or self.model,
+            self.cached_tokens + other.cached_tokens,
+            self.unpriced or other.unpriced,
         )
+
+    def as_json(self) -> dict[str, Json]:
+        """Return it as expressions and `--json` show it: every field, unknown ones null."""
+        return {
+            "tokens": self.tokens,
+            "input_tokens": self.input_tokens,
+            "cached_tokens": self.cached_tokens,
+            "output_tokens": self.output_tokens,
+            "requests": self.requests,
+            "usd": None if self.usd is None else round(self.usd, 6),
+            "usd_unknown": self.unpriced,
+            "model": self.model,
+        }
 
 
 class Success(Struct, frozen=True):

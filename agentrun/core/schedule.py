@@ -144,6 +144,8 @@ class Schedule:
 
     def step(self, key: str) -> Step:
         """Return the definition of the step at this address. Raises KeyError."""
+        if found := self._scopes[""].steps.get(key):
+            return found
         return self._scopes[address.parent_scope(key)].steps[address.step_id(key)]
 
     def workflow_of(self, key: str) -> Workflow:
@@ -241,6 +243,8 @@ class Schedule:
         derived anew.
         """
         self._fire_timers(now)
+        if not (self._prompt or self._again or self._ready or self._loops):
+            return []
         found: list[Action] = list(self._prompt)
         self._prompt.clear()
         if found:

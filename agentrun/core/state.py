@@ -7,7 +7,7 @@ It is plain data, so that a snapshot of it stands for the events before it:
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Literal, assert_never
+from typing import Literal, assert_never, cast, get_args
 
 from msgspec import Struct, field
 
@@ -148,6 +148,7 @@ class TaskState(Struct, omit_defaults=True):
 
 
 MAX_WARNINGS = 100
+_OF_THE_TASK = frozenset(get_args(ev.TaskEvent))
 
 
 def replay(task_id: str, records: Iterable[ev.Recorded]) -> TaskState:
@@ -170,13 +171,14 @@ def apply(state: TaskState, recorded: ev.Recorded) -> None:
     elif not isinstance(event, ev.TaskStarted):
         state.active_s += since_last_s
     state.updated_at = time
-    if isinstance(event, ev.TaskEvent):
-        _apply_to_task(state, event, time)
+    if type(event) in _OF_THE_TASK:
+        _apply_to_task(state, cast("ev.TaskEvent", event), time)
         return
+    event = cast("ev.StepEvent", event)
     step = state.steps.get(event.step)
     if step is None:
         step = state.steps[event.step] = StepState()
-    if not isinstance(event, ev.StepSkipped | ev.StepStarted) and not state.workflow:
+    if not state.workflow and not isinstance(event, ev.StepSkipped | ev.StepStarted):
         raise IllegalTransition(f"{type(event).__name__} before the task has started")
     _apply_to_step(state, step, event, time)
 
@@ -434,11 +436,9 @@ def _use(state: TaskState, step: StepState, usage: Usage | None) -> None:
     if usage is None:
         return
     step.usage = usage if step.usage is None else step.usage.plus(usage)
-    state.tokens += usage.input_tokens + usage.output_tokens
-    if usage.usd is None:
-        state.usd_unknown = True
-    else:
-        state.usd += usage.usd
+    state.tokens += usage.tokens
+    state.usd_unknown = state.usd_unknown or usage.unpriced
+    state.usd += usage.usd or 0.0
 
 
 def _wait(step: StepState, waiting: Waiting, until: float | None) -> None:
@@ -495,19 +495,25 @@ def _reopen(step: StepState) -> None:
 
 
 def _forget_below(state: TaskState, key: str) -> None:
+    """Forget what is inside of a step, but for what it used: the step itself has used that."""
+    holder = state.steps.get(key)
     for other in [name for name in state.steps if under(name, key)]:
-        if state.steps[other].fixes:
-            state.steps[other] = _fresh(state.steps[other], 0)
+        step = state.steps[other]
+        if holder is not None and step.usage is not None:
+            holder.usage = step.usage if holder.usage is None else holder.usage.plus(step.usage)
+            step.usage = None
+        if step.fixes:
+            state.steps[other] = _fresh(step, 0)
         else:
             del state.steps[other]
 
 
 def _fresh(old: StepState, generation: int) -> StepState:
     """Return the state of a step that runs anew: the fixes that were tried are not forgotten, and
-    one that made it run anew is still to be verified.
+    one that made it run anew is still to be verified; what was used stays used.
     """
     fix = None if old.fix is None or old.fix.adjustments else old.fix
-    return StepState(generation=generation, fix=fix, fixes=old.fixes)
+    return StepState(generation=generation, fix=fix, fixes=old.fixes, usage=old.usage)
 
 
 def _take_back(step: StepState, changes: Sequence[ev.Adjustment]) -> None:

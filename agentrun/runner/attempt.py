@@ -20,7 +20,7 @@ from agentrun.errors import NotWritable
 from agentrun.recovery.adjust.apply import Adjusted, adjusted
 from agentrun.recovery.fallback import way
 from agentrun.runner.judge import Judge
-from agentrun.runner.names import rendered_env
+from agentrun.runner.names import Names, rendered_env
 from agentrun.runner.order import Order
 from agentrun.runner.result import Done, Failed, Result, found
 from agentrun.steps import registry
@@ -88,15 +88,9 @@ class Attempts:
         change = adjusted(way(order.step, order.state.alternative), order.state.adjustments)
         step = change.step
         try:
-            async with asyncio.timeout(step.timeout_s) as limit:
-                if step.idle_timeout_s is None:
-                    return await self._run(order, change, log)
-                return await self._watched(order, change, log, step.idle_timeout_s)
-        except TimeoutError:
-            if not limit.expired():
-                raise
-            text = f"timed out: the attempt took longer than its limit of {step.timeout_s:g} s"
-            return self._judge.timed_out(text, log)
+            if step.timeout_s is not None:
+                return await self._in_time(order, change, log, step.timeout_s)
+            return await self._watched(order, change, log)
         except IdleTimeout as idle:
             return self._judge.timed_out(str(idle), log)
         except ValueTooLarge as error:
@@ -106,10 +100,24 @@ class Attempts:
         except UnreadablePrompt as error:
             return Failed(found(error.kind, str(error), "prompt_file"))
 
-    async def _watched(
-        self, order: Order, change: Adjusted, log: FileLog, idle_timeout_s: float
+    async def _in_time(
+        self, order: Order, change: Adjusted, log: FileLog, timeout_s: float
     ) -> Result:
-        """Run it, and end it when it has printed nothing for so long."""
+        """Run it, and end it when it takes longer than that."""
+        try:
+            async with asyncio.timeout(timeout_s) as limit:
+                return await self._watched(order, change, log)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            text = f"timed out: the attempt took longer than its limit of {timeout_s:g} s"
+            return self._judge.timed_out(text, log)
+
+    async def _watched(self, order: Order, change: Adjusted, log: FileLog) -> Result:
+        """Run it, and end it when it has printed nothing for its `idle_timeout`."""
+        idle_timeout_s = change.step.idle_timeout_s
+        if idle_timeout_s is None:
+            return await self._run(order, change, log)
         work = asyncio.ensure_future(self._run(order, change, log))
         try:
             while True:
@@ -188,7 +196,7 @@ class Attempts:
             output=step.output,
             note=lambda note: self._note(key, order.number, note),
             idempotency_key=order.idempotency_key,
-            isolated=_isolated(step),
+            isolated=is_isolated(step),
             last_failure=order.state.failure,
             session=order.session,
             messages=order.messages,
@@ -237,7 +245,7 @@ class IdleTimeout(Exception):
 
 def _names_inside(order: Order, own_env: Mapping[str, str]) -> Mapping[str, Any]:
     """Return the names of the attempt; `env` is what its process has."""
-    return {**order.names, "env": {**order.names["env"], **own_env}}
+    return Names(lambda: {**order.names, "env": {**order.names["env"], **own_env}})
 
 
 def _new_remedies(change: Adjusted, order: Order) -> list[str]:
@@ -247,10 +255,10 @@ def _new_remedies(change: Adjusted, order: Order) -> list[str]:
     return [remedy for remedy in change.remedies if remedy in commands]
 
 
-def _isolated(step: Step) -> bool:
+def is_isolated(step: Step) -> bool:
     """Return whether a `python` step runs in a process of its own, since it must be ended."""
-    limits = (step.timeout_s, step.idle_timeout_s, step.cwd)
-    return bool(step.env) or any(each is not None for each in limits)
+    limited = step.timeout_s is not None or step.idle_timeout_s is not None
+    return limited or bool(step.env) or step.cwd is not None
 
 
 def _render_spec(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from agentrun.core import address, events as ev
 from agentrun.core.failure import Failure, Kind
-from agentrun.core.model import Json, Step
+from agentrun.core.model import Budget, Json, Step
 from agentrun.core.schedule import RUNS_NO_ATTEMPT
 from agentrun.core.state import StepState
 from agentrun.recovery import budget
@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # most steps have no component
 MAX_ITEMS = 1_000_000
 MAX_INTERRUPTIONS = 5
 LOOK_AGAIN_S = 0.05
+NO_BUDGET = Budget()
 
 
 class Beginning:
@@ -52,7 +53,7 @@ class Beginning:
     def attempt(self, key: str) -> None:
         """Start an attempt, unless a limit, a breaker or a person must be waited for."""
         step, state = self._desk.look_up(key)
-        if self._desk.loop.busy_keys(key):  # it, or what it held, is being ended
+        if self._is_being_ended(key, step, state):
             self._desk.schedule.defer(key, self._desk.with_.clock.now() + LOOK_AGAIN_S)
             return
         if self._runs_no_attempt(key, way(step, state.alternative)):
@@ -64,16 +65,26 @@ class Beginning:
         if state.status == "interrupted" and (question := _question(key, step, state)):
             self._desk.record(ev.PersonAsked(key, question, "interrupted"))
             return
-        spent = budget.used_up(
-            self._desk.workflow.budget, self._desk.state, self._desk.with_.clock.now()
-        )
-        if spent is not None:
+        if spent := self._budget_spent():
             self._desk.record(ev.TaskHalted(f"budget: {spent}", key))
             return
         if self._admit(key, step, state):
             number = state.attempts + 1
             self._desk.record(ev.StepStarted(key, number, state.round, state.alternative))
             self._desk.loop.launch(key)
+
+    def _is_being_ended(self, key: str, step: Step, state: StepState) -> bool:
+        """Return whether the attempt before, or what it held, still has work to end."""
+        is_loop = step.for_each is not None and address.parent_loop(key) is None
+        if step.kind == "workflow" or state.alternative or is_loop:
+            return bool(self._desk.loop.busy_keys(key))
+        return self._desk.loop.busy(key)
+
+    def _budget_spent(self) -> str | None:
+        limits = self._desk.workflow.budget
+        if limits == NO_BUDGET:
+            return None
+        return budget.used_up(limits, self._desk.state, self._desk.with_.clock.now())
 
     def _runs_no_attempt(self, key: str, step: Step) -> bool:
         """Return whether the runner performs it itself; a stub of a whole sub-workflow is one."""

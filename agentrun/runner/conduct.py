@@ -6,6 +6,7 @@ record, and ask for launches.
 """
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,15 +15,17 @@ from agentrun.core import address
 from agentrun.core.model import Json, Step, Workflow
 from agentrun.core.state import StepState
 from agentrun.lean import on_demand
+from agentrun.runner.attempt import is_isolated
 from agentrun.runner.begin import Beginning
 from agentrun.runner.conclude import Concluding
 from agentrun.runner.desk import Collaborators, Desk
 from agentrun.runner.finish import Finishing
 from agentrun.runner.loop import Loop
-from agentrun.runner.names import attempt_names, idempotency_key_of
+from agentrun.runner.names import Names, attempt_names, idempotency_key_of
 from agentrun.runner.order import Order
 from agentrun.runner.recover import Recovering
 from agentrun.runner.result import Failed, Result
+from agentrun.steps import registry
 from agentrun.workflow.expressions import render, text_of
 
 if TYPE_CHECKING:
@@ -35,6 +38,7 @@ class Rules:
 
     def __init__(self, loop: Loop, workflow: Workflow, with_: Collaborators) -> None:
         self._desk = desk = Desk(loop, workflow, with_)
+        self._base_dir = Path(loop.state.workflow_path).parent
         self._beginning = Beginning(desk)
         debugging = on_demand(lambda: _debugging(desk, self._beginning))
         self._watchful = on_demand(lambda: _watchful(desk))
@@ -46,21 +50,33 @@ class Rules:
         self.close, self.expire = self._concluding.close, self._concluding.expire
         self.conclude, self.end = self._concluding.conclude, self._concluding.end
 
+    def is_quick(self, key: str) -> bool:
+        """Return whether the attempt will be over in no time: it may be performed on the spot."""
+        if len(self._desk.schedule.running) != 1 or self._desk.with_.stubs is not None:
+            return False
+        step, state = self._desk.look_up(key)
+        plain = not (step.checks or state.adjustments or state.alternative or is_isolated(step))
+        return plain and registry.get(step.kind).is_quick(step.spec, self._base_dir)
+
     async def order(self, key: str) -> Result:
         """Perform the attempt that the state says is running."""
         step, state = self._desk.look_up(key)
         idempotency_key = idempotency_key_of(self._desk.state, key)
         env, cwd = self._around(key)
+        state = msgspec.structs.replace(state)  # as it is now, whatever happens meanwhile
+        workflow = self._desk.schedule.workflow_of(key)
         order = Order(
             key=key,
             number=state.attempts,
             step=step,
-            state=msgspec.structs.replace(state),
-            workflow=self._desk.schedule.workflow_of(key),
-            names={
-                **self._desk.names(key),
-                **attempt_names(key, state, state.attempts, idempotency_key),
-            },
+            state=state,
+            workflow=workflow,
+            names=Names(
+                lambda: {
+                    **self._desk.names(key, workflow),
+                    **attempt_names(key, state, state.attempts, idempotency_key),
+                }
+            ),
             idempotency_key=idempotency_key,
             messages=self._desk.outputs.conversation(state),
             session=self._session(key, step, state),
@@ -81,7 +97,8 @@ class Rules:
         if admitted := self._beginning.admitted.pop(key, None):
             admitted.release(failure, self._desk.with_.clock.now())
         self._finishing.finished(key, attempt, result)
-        if result.usage is not None or self._desk.workflow.budget.time_s is not None:
+        used = self._desk.state.step(key).usage
+        if used is not None or self._desk.workflow.budget.time_s is not None:
             self._watchful.used(key)
 
     def _outputs(self, key: str, state: StepState) -> Json:
@@ -93,6 +110,8 @@ class Rules:
 
     def _around(self, key: str) -> tuple[dict[str, str], str]:
         """Return the environment and the folder that the sub-workflows around a step give it."""
+        if "/" not in key:
+            return {}, ""
         env: dict[str, str] = {}
         cwd = ""
         for holder in reversed(list(address.ancestors(key))):

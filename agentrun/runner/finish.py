@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from agentrun.core import events as ev
 from agentrun.core.failure import Category, Kind
 from agentrun.core.model import Step
@@ -78,7 +76,7 @@ class Finishing:
             **attempt_names(key, state, state.attempts, idempotency_key_of(self._desk.state, key)),
             "output": result.output,
             "exit_code": exit_code,
-            "usage": None if used is None else msgspec.to_builtins(used),
+            "usage": None if used is None else used.as_json(),
         }
         try:
             holds = truthy(step.until, scope)

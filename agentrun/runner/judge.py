@@ -53,12 +53,15 @@ class Judge:
                     output=outcome.output,
                 )
             output, repairs = mended
-        used = None if outcome.usage is None else msgspec.to_builtins(outcome.usage)
-        scope = {**names, "output": output, "exit_code": outcome.exit_code, "usage": used}
-        for check in step.checks:
-            broken = await self._check(check, ctx, scope)
-            if broken is not None:
-                return Failed(broken, usage=outcome.usage, session=outcome.session, output=output)
+        if step.checks:
+            used = None if outcome.usage is None else outcome.usage.as_json()
+            scope = {**names, "output": output, "exit_code": outcome.exit_code, "usage": used}
+            for check in step.checks:
+                broken = await self._check(check, ctx, scope)
+                if broken is not None:
+                    return Failed(
+                        broken, usage=outcome.usage, session=outcome.session, output=output
+                    )
         return Done(
             output,
             exit_code=outcome.exit_code,

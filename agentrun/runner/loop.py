@@ -13,6 +13,9 @@ and nothing downstream starts and nothing is printed before its event is on disk
 in its thread, attempts go on and their reports gather for the next turn. If an append fails the
 loop ends there: what was applied in memory was never acknowledged.
 
+An attempt that is alone and known to be quick is performed within the turn, without a task of its
+own; every BREATH_S the event loop gets its turn all the same.
+
 `run` is this loop on a fresh journal, `resume` the same loop on one that is not.
 """
 
@@ -42,6 +45,7 @@ from agentrun.core.value import Value
 from agentrun.report.reporter import Reporter
 from agentrun.runner.result import Result
 
+BREATH_S = 0.005
 LONGEST_SLEEP_S = 60.0
 """The wall clock may be set and a laptop may sleep: look at it again at least this often."""
 
@@ -71,6 +75,7 @@ class Conduct(Protocol):
     def conclude(self, key: str) -> None: ...
     def finished(self, key: str, attempt: int, result: Result) -> None: ...
     def end(self) -> None: ...
+    def is_quick(self, key: str) -> bool: ...
     def order(self, key: str) -> Coroutine[Any, Any, Result]: ...
 
 
@@ -108,6 +113,7 @@ class Loop:
         self._inbox: deque[Callable[[], None]] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._alarm: asyncio.TimerHandle | None = None
+        self._breathed = 0.0
         self._work: dict[str, asyncio.Task[None]] = {}
         self._cancelled: set[str] = set()
         self._conversations: dict[str, list[Json]] = {}
@@ -161,7 +167,16 @@ class Loop:
 
     def start_work(self, key: str, work: Awaitable[None]) -> None:
         """Do something beside the loop that concerns a step; a stop cancels it."""
-        self._work[key] = asyncio.ensure_future(self._guarded(key, work))
+        self._work[key] = asyncio.get_running_loop().create_task(self._guarded(key, work))
+
+    def _start_attempt(self, key: str) -> None:
+        if not self._conduct.is_quick(key):
+            self.start_work(key, self._perform_attempt(key))
+            return
+        from agentrun.runner.eager import begun  # most tasks have none
+
+        if rest := begun(self._guarded(key, self._perform_attempt(key))):
+            self._work[key] = asyncio.get_running_loop().create_task(rest)
 
     async def note(self, key: str, attempt: int, note: Note) -> None:
         """Record what an attempt reports on its way; return when that is durable."""
@@ -202,7 +217,8 @@ class Loop:
             self._inbox.popleft()()
 
     def _turn(self) -> None:
-        while actions := self.schedule.actions(self._clock.now()):
+        now = self._clock.now()
+        while actions := self.schedule.actions(now):
             known = self.schedule.rebuilt
             for action in actions:
                 self._perform(action)
@@ -249,10 +265,14 @@ class Loop:
                 promise.set_result(None)
         if self._stop is None:
             for key in launches:
-                self.start_work(key, self._perform_attempt(key))
+                self._start_attempt(key)
 
     async def _sleep(self) -> None:
         """Wait for a report, the next timer, or a stop."""
+        moment = self._clock.monotonic()
+        if self._inbox and not self._work and moment - self._breathed < BREATH_S:
+            return
+        self._breathed = moment
         await asyncio.sleep(0)  # what was launched may be over at once
         if self._inbox or self._errors or self._stop is not None:
             return
@@ -319,7 +339,8 @@ class Loop:
             self.record(ev.StepInterrupted(key, attempt, "halted"))
 
     def _forget(self, key: str) -> None:
-        if self._work.get(key) is asyncio.current_task():
+        task = self._work.get(key)
+        if task is not None and task is asyncio.current_task():
             del self._work[key]
 
     async def _end_work(self) -> None:

@@ -12,6 +12,7 @@ import msgspec
 
 from agentrun.core import address
 from agentrun.core.model import Json, Workflow
+from agentrun.core.spending import used_by
 from agentrun.core.state import StepState, TaskState
 from agentrun.core.value import Items, Value
 from agentrun.workflow.expressions import has_expression, render, text_of
@@ -62,6 +63,22 @@ class Outputs:
         found = self._lists[known]
         return found if isinstance(found, list) else []
 
+    def used(self, key: str, step: StepState) -> Json:
+        """Return what a step has used, with all that is inside of it; null when it is nothing."""
+        if step.items is None and step.scope is None:
+            return None if step.usage is None else step.usage.as_json()
+        known = (f"{key}.usage", step.ended_at)
+        if known not in self._lists or step.ended_at is None:
+            usage = used_by(self._state, key)
+            self._remember(known, None if usage is None else usage.as_json())
+        return self._lists[known]
+
+    def of_items(self, key: str, step: StepState, name: str) -> list[Json]:
+        """Return what the items of a `for_each` offer under a name, in item order."""
+        items = (address.item(key, index) for index in range(step.count))
+        views = (StepView(item, self._state.step(item), self) for item in items)
+        return [view.get(name) for view in views]
+
     def _item(self, key: str, index: int) -> Json:
         child = self._state.steps.get(address.item(key, index))
         return None if child is None else self.of_step(address.item(key, index), child)
@@ -72,10 +89,36 @@ class Outputs:
         self._lists[known] = value
 
 
+class Names(Mapping[str, Any]):
+    """Names that are put together when the first of them is asked for: most steps ask for none."""
+
+    __slots__ = ("_made", "_make")
+
+    def __init__(self, make: Callable[[], Mapping[str, Any]]) -> None:
+        self._make = make
+        self._made: Mapping[str, Any] | None = None
+
+    def _names(self) -> Mapping[str, Any]:
+        if self._made is None:
+            self._made = self._make()
+        return self._made
+
+    def __getitem__(self, name: str) -> Any:
+        return self._names()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names())
+
+    def __len__(self) -> int:
+        return len(self._names())
+
+
 class StepView(Mapping[str, Any]):
     """`steps.<id>`: the fields of SPEC, and what the kind offers beside them (`headers` of http).
 
-    For an http step `status` is the HTTP status once there is one, as the table of kinds says.
+    For an http step `status` is the HTTP status once there is one, as the table of kinds says. Of a
+    `for_each`, as its output is the list of outputs, `session` and what the kind offers are lists
+    in item order; what it used is a sum.
     """
 
     __slots__ = ("_extra", "_key", "_outputs", "_step")
@@ -95,9 +138,13 @@ class StepView(Mapping[str, Any]):
             case "error":
                 return None if step.failure is None else msgspec.to_builtins(step.failure)
             case "usage":
-                return None if step.usage is None else msgspec.to_builtins(step.usage)
-            case "status" | "exit_code" | "attempts" | "session":
+                return self._outputs.used(self._key, step)
+            case "status" | "exit_code" | "attempts":
                 return getattr(step, name)
+            case _ if step.items is not None:
+                return self._outputs.of_items(self._key, step, name)
+            case "session":
+                return step.session
             case _:
                 raise KeyError(name)
 

@@ -84,6 +84,8 @@ class StepKind(Struct, frozen=True):
     are fields whose text is run by a shell, so interpolated values must reach it as data.
     `component` names what the step depends on (for breakers and limits) from its spec; where one of
     the fields in `component_from` holds an expression, it is asked once that is rendered.
+    `is_quick` says, from the spec and the workflow's folder, that an attempt which runs alone will
+    be over in no time, without waiting for anything: it may be performed on the spot.
     """
 
     name: str
@@ -96,3 +98,4 @@ class StepKind(Struct, frozen=True):
     program_text: frozenset[str] = frozenset()
     component: Callable[[Mapping[str, Json]], str | None] = lambda _spec: None
     component_from: frozenset[str] = frozenset()
+    is_quick: Callable[[Mapping[str, Json], Path], bool] = lambda _spec, _base_dir: False

@@ -11,14 +11,15 @@ thread until agentrun ends. A step that must be stoppable declares a `timeout`, 
 import contextlib
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
 from agentrun.core.failure import Evidence
+from agentrun.core.model import Json
 from agentrun.core.outcome import Success
 from agentrun.steps.kind import StepContext, StepKind
 
@@ -45,14 +46,15 @@ async def _execute(ctx: StepContext) -> Success | Evidence:
 
 
 async def _in_process(ctx: StepContext) -> Success | Evidence:
-    from agentrun.steps import calling, streams
-    from agentrun.steps.quick import CALLS
+    from agentrun.steps.in_process import perform
 
-    target = str(ctx.spec["target"])
-    job = partial(calling.call_target, target, ctx.base_dir, ctx.with_)
-    with streams.printing_to(ctx.log):
-        result = await CALLS.call(f"{ctx.base_dir}/{target}", job, alone=ctx.alone)
-        return await calling.settle(result)
+    return await perform(ctx)
+
+
+def _is_quick(spec: Mapping[str, Json], base_dir: Path) -> bool:
+    from agentrun.steps.in_process import is_quick
+
+    return is_quick(str(spec["target"]), base_dir)
 
 
 async def _in_worker(ctx: StepContext) -> Success | Evidence:
@@ -100,4 +102,5 @@ KIND = StepKind(
     execute=_execute,
     scalar="target",
     refuses=frozenset({"stdin"}),
+    is_quick=_is_quick,
 )

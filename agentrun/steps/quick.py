@@ -2,11 +2,11 @@
 
 A thread costs two wake-ups, 60 µs on a machine that is idle and up to 8 ms on one that is busy. A
 function that has mostly ended within QUICK_S is called on the loop itself from then on, but only
-while no other attempt runs: nothing can be held up by it, and nothing it may wait for. Two such
-calls that take longer than SLOW_S, because it waits or computes (not because another process had
-the processor), and it never is again: a wrong guess delays a timer or a letter twice. A stop signal
-that comes meanwhile is raised in the function. A function that runs an event loop of its own finds
-none running, as in a thread.
+while no other attempt runs: nothing can be held up by it, and nothing it may wait for. One such
+call that takes longer than SLOW_S puts it under watch; another one among the next WATCHED_CALLS,
+when it waited or computed (not another process had the processor), and it never is again: a wrong
+guess delays a timer or a letter twice. A stop signal that comes meanwhile is raised in the
+function. A function that runs an event loop of its own finds none running, as in a thread.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ from agentrun.steps.threads import THREADS, Threads
 QUICK_S = 0.0005
 SLOW_S = 0.005
 PROOFS = 3
+WATCHED_CALLS = 100
 _ALLOWED = sys.version_info < (3, 14)
 """From 3.14 on the running task belongs to the thread: no second loop can run below it."""
 _OF_THREAD: int | None = getattr(resource, "RUSAGE_THREAD", None)
@@ -46,14 +47,18 @@ class Calls:
     ) -> None:
         self._threads, self._monotonic = threads, monotonic
         self._proofs: dict[str, int] = {}
-        self._doubted: set[str] = set()
+        self._watched: dict[str, int] = {}
+
+    def is_quick(self, name: str) -> bool:
+        """Return whether the function would be called on the loop if it were alone there."""
+        return _ALLOWED and self._proofs.get(name, 0) >= PROOFS
 
     async def call(self, name: str, function: Callable[[], Any], *, alone: bool) -> Any:
         """Return what the function returns, which must not raise. `alone`: nothing else runs."""
         context = contextvars.copy_context()
-        proofs = self._proofs.get(name, 0)
-        if alone and _ALLOWED and proofs >= PROOFS:
+        if alone and self.is_quick(name):
             return await self._on_the_loop(name, context, function)
+        proofs = self._proofs.get(name, 0)
         result, spent_s = await self._threads.call(lambda: self._timed(context, function))
         if proofs >= 0:
             self._proofs[name] = proofs + 1 if spent_s <= QUICK_S else max(0, proofs - 1)
@@ -65,7 +70,8 @@ class Calls:
         global _calling, _interrupted  # noqa: PLW0603
         loop = asyncio.get_running_loop()
         result, spent_s = None, 0.0
-        waits, computed_s = _waits(), time.thread_time()
+        watched = self._watched.get(name, 0)
+        used = _used() if watched else (0.0, 0.0)
         asyncio._set_running_loop(None)  # noqa: SLF001 - documented for those who run loops
         try:
             _calling = True
@@ -78,9 +84,12 @@ class Calls:
         if _interrupted:
             _interrupted = False
             await loop.create_future()  # the attempt is cancelled in a moment
-        if spent_s > SLOW_S and (_waits() > waits or time.thread_time() - computed_s > SLOW_S):
-            self._proofs[name] = -1 if name in self._doubted else PROOFS
-            self._doubted.add(name)
+        if spent_s > SLOW_S:
+            if watched and _was_its_own(used, _used()):
+                self._proofs[name] = -1
+            self._watched[name] = WATCHED_CALLS
+        elif watched:
+            self._watched[name] = watched - 1
         return result
 
     def _timed(
@@ -91,11 +100,16 @@ class Calls:
         return result, self._monotonic() - began
 
 
-def _waits() -> float:
-    """Return how often this thread has gone to sleep by itself."""
+def _used() -> tuple[float, float]:
+    """Return how often this thread has gone to sleep by itself, and the seconds it has computed."""
     if _OF_THREAD is None:
-        return time.monotonic()  # it can't be told: every slow call counts
-    return resource.getrusage(_OF_THREAD).ru_nvcsw
+        return time.monotonic(), 0.0  # it can't be told: every slow call counts
+    return resource.getrusage(_OF_THREAD).ru_nvcsw, time.thread_time()
+
+
+def _was_its_own(before: tuple[float, float], after: tuple[float, float]) -> bool:
+    """Return whether the time between went by in sleeping or computing, not in awaiting a turn."""
+    return after[0] > before[0] or after[1] - before[1] > SLOW_S
 
 
 CALLS = Calls()

@@ -25,15 +25,20 @@ _users = 0
 _proxies: "list[_Stream]" = []
 
 
-@contextmanager
-def printing_to(log: AttemptLog) -> Iterator[None]:
+class PrintingTo:
     """While entered (by any number of tasks at once), what this context prints goes to the log."""
-    _enter()
-    token = _log.set(log)
-    try:
-        yield
-    finally:
-        _log.reset(token)
+
+    __slots__ = ("_attempt_log", "_token")
+
+    def __init__(self, log: AttemptLog) -> None:
+        self._attempt_log = log
+
+    def __enter__(self) -> None:
+        _enter()
+        self._token = _log.set(self._attempt_log)
+
+    def __exit__(self, *_: object) -> None:
+        _log.reset(self._token)
         _leave()
 
 
@@ -74,9 +79,11 @@ def _enter() -> None:
     global _users  # noqa: PLW0603 - the process has one stdout
     with _lock:
         _users += 1
-        if _users == 1:
+        if _users > 1:
+            return
+        if [proxy.real for proxy in _proxies] != [sys.stdout, sys.stderr]:
             _proxies[:] = [_Stream(sys.stdout), _Stream(sys.stderr)]
-            sys.stdout, sys.stderr = _proxies
+        sys.stdout, sys.stderr = _proxies
 
 
 def _leave() -> None:

@@ -26,10 +26,8 @@ def find_function(target: str, base_dir: Path) -> Callable[..., Any]:
     place, colon, name = target.rpartition(":")
     if not colon or not place or not name:
         raise ValueError(f"{target!r} is neither `module:function` nor `file.py:function`")
-    if known := _functions.get((target, base_dir)):
-        known_function, file, changed = known
-        if file is None or _last_change(file) == changed:
-            return known_function
+    if known := known_function(target, base_dir):
+        return known
     _FolderFinder.install(base_dir)
     is_file = place.endswith(".py")
     module = _load_file(base_dir / place) if is_file else _import(place, base_dir)
@@ -46,6 +44,15 @@ def find_function(target: str, base_dir: Path) -> Callable[..., Any]:
     change = _files[own_file][0] if own_file else None
     _functions[target, base_dir] = function, own_file, change
     return function
+
+
+def known_function(target: str, base_dir: Path) -> Callable[..., Any] | None:
+    """Return the function if it was found before and its file is unchanged."""
+    found = _functions.get((target, base_dir))
+    if found is None:
+        return None
+    function, file, changed = found
+    return function if file is None or _last_change(file) == changed else None
 
 
 def _import(name: str, base_dir: Path) -> ModuleType:

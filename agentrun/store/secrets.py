@@ -45,7 +45,7 @@ class Secrets:
 
     def occur_in(self, encoded: bytes) -> bool:
         """Return whether a secret stands in this JSON text."""
-        return any(needle in encoded for needle in self._needles)
+        return bool(self._needles) and any(needle in encoded for needle in self._needles)
 
     def hide(self, value: Json, encoded: bytes) -> tuple[Json, dict[str, str]]:
         """Return the value with placeholders, and what each of them stands for."""

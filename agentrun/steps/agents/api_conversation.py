@@ -5,6 +5,7 @@ are off (an answer that does not fit is the runner's to send back); a tool may s
 arguments (`ModelRetry`), which is part of the conversation.
 """
 
+import asyncio
 import contextlib
 from collections.abc import Mapping
 from typing import Any
@@ -47,6 +48,8 @@ async def converse(
     start = _beginning(ctx, task, talk)
     if start.answered is not None:
         return Success(start.answered)
+    if talk.why == "interrupted" and start.asked:  # nobody tells what a killed call used
+        await ctx.note(TurnDone(ctx.messages, Usage(usd_unknown=True)))
     turns = _Turns(ctx, name)
     outcome = await settle(_answer(ctx, spec, name, start, turns))
     if turns.broken is not None:
@@ -60,7 +63,7 @@ async def _answer(
     """Return the model's answer, or evidence for the errors that have a meaning of their own."""
     try:
         agent = _agent(build_model(name, spec, ctx.env), spec, ctx)
-        with streams.printing_to(ctx.log):
+        with streams.PrintingTo(ctx.log):
             return await turns.run(agent, start, spec.max_turns or MAX_TURNS)
     except UnexpectedModelBehavior as error:
         if turns.last_text and ctx.output.form in {"schema", "json"}:
@@ -125,12 +128,19 @@ class _Turns:
 
     async def _turn(self, run: AgentRun[None, Any], node: ModelRequestNode[None, Any]) -> Any:
         """Ask the model once."""
-        before = list(run.all_messages())
+        before = known = list(run.all_messages())
         if api_history.holds_results(node.request):
-            await self._note([*before, node.request], None)
-        async with node.stream(run.ctx) as events:
-            async for event in events:
-                self._log(_text(event))
+            known = [*before, node.request]
+            await self._note(known, None)
+        try:
+            async with node.stream(run.ctx) as events:
+                async for event in events:
+                    self._log(_text(event))
+        except asyncio.CancelledError:  # nobody tells what a call used that was cut off
+            cut_off = TurnDone(api_history.to_json(known), Usage(usd_unknown=True))
+            self._noting = asyncio.ensure_future(self._ctx.note(cut_off))
+            await asyncio.sleep(0)
+            raise
         following = await run.next(node)
         messages = list(run.all_messages())
         response = messages[-1]
@@ -155,13 +165,18 @@ class _Turns:
 
     def _usage(self, response: ModelResponse) -> Usage:
         used = response.usage
-        usage = Usage(used.input_tokens, used.output_tokens, 1, None, response.model_name)
         usd = None
         with contextlib.suppress(LookupError, ValueError, AssertionError):
             usd = float(response.cost().total_price)
-        if usd is None:
-            return prices.priced(usage, self._model.partition(":")[2], "")
-        return Usage(used.input_tokens, used.output_tokens, 1, usd, response.model_name)
+        usage = Usage(
+            input_tokens=used.input_tokens,
+            output_tokens=used.output_tokens,
+            requests=1,
+            usd=usd,
+            model=response.model_name,
+            cached_tokens=used.cache_read_tokens,
+        )
+        return prices.priced(usage, self._model.partition(":")[2], "")
 
     def _log(self, text: str) -> None:
         self._ctx.log.write(text.encode())
