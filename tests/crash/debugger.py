@@ -194,6 +194,7 @@ class Incident(Folder):
         text = (HEAD + case.steps + TAIL).replace("PYTHON", sys.executable)
         super().__init__(path, text)
         self.case, self.kills, self.kill_in = case, 0, ""
+        self.exit_code = 3 if case.output is None else 0
         (path / "agent.py").write_text(AGENT)
         (path / "fixes.json").write_text(json.dumps(list(case.fixes)))
         for name, content in case.files.items():
@@ -207,21 +208,20 @@ class Incident(Folder):
     def killed(self, *, kill_at: int | None = None) -> bool:
         """Run it; return whether it was killed."""
         done = self.run(kill_at=kill_at)
-        killed = done.returncode < 0
-        self.kills += killed
-        return killed
+        assert done.returncode in {-9, self.exit_code}, done.stderr
+        self.kills += done.returncode < 0
+        return done.returncode < 0
 
     def end(self) -> None:
         """Resume until it has ended or calls a person, then ask the oracle."""
-        expected = 3 if self.case.output is None else 0
         for _ in range(MOST_RESUMES):
             done = self.run()
             assert "Traceback" not in done.stderr, done.stderr
             if done.returncode >= 0:
                 break
             self.kills += 1
-        assert done.returncode == expected, (done.returncode, done.stderr, done.stdout)
-        if expected == 0:
+        assert done.returncode == self.exit_code, (done.returncode, done.stderr, done.stdout)
+        if self.case.output is not None:
             assert json.loads(done.stdout)["outputs"] == self.case.output
         self.judge()
 
