@@ -26,7 +26,7 @@ from agentrun.recovery.debugger.fixes import (
     problem_of,
     risk_of,
 )
-from agentrun.recovery.debugger.incident import Incident, ancestors, gather
+from agentrun.recovery.debugger.incident import Incident, gather, nearest
 from agentrun.recovery.debugger.memory import FixMemory, Known
 from agentrun.recovery.debugger.nearby import files_below
 from agentrun.runner import edit
@@ -123,7 +123,7 @@ def incident_at(
     outputs = Outputs(state, values.get)
     scope = address.parent_scope(key)
     step = next(each for each in workflow.steps if each.id == address.step_id(key))
-    done = {each: address.inside(scope, each) for each in ancestors(workflow, step)}
+    done = {each: address.inside(scope, each) for each in nearest(workflow, step)}
     inputs = {} if state.inputs is None else outputs.get(state.inputs)
     return gather(
         key,

@@ -3,8 +3,6 @@
 A recorded secret stays a placeholder (`[secret TOKEN]`): looking at a task never needs the secret.
 """
 
-from pathlib import Path
-
 from msgspec import structs
 
 from agentrun.cli.settings import Settings
@@ -36,10 +34,10 @@ def open_view(settings: Settings, task: str, *, even_empty: bool = False) -> Tas
 
 def definition(view: TaskView) -> Workflow | None:
     """Return the definition the task is bound to; None when it can't be read any more."""
-    from agentrun.workflow.cache import load_cached
+    from agentrun.pinned import pinned_workflow
 
     try:
-        return load_cached(Path(view.state.workflow_path), view.workflow_text, view.sources)
+        return pinned_workflow(view)
     except AgentrunError:
         return None
 

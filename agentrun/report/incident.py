@@ -100,10 +100,14 @@ def _is_bad(step: StepState) -> bool:
 
 def _incident(key: str, state: TaskState, sources: Sources) -> Incident:
     step = state.step(key)
-    own = [r for r in sources.records if isinstance(r.event, ev.StepEvent) and r.event.step == key]
+    own = [
+        recorded
+        for recorded in sources.records
+        if getattr(recorded.event, "step", None) == key and isinstance(recorded.event, ev.StepEvent)
+    ]
     first = next((r.seq for r in own if isinstance(r.event, ev.StepStarted)), None)
     before_seq = (first or (own[0].seq if own else state.seq)) - 1
-    before = replay(state.task_id, sources.records[: max(before_seq, 1)])
+    before = _before(key, before_seq, state, sources)
     attempts = list(_attempts(own, key, sources.log))
     definition = _definition(sources.workflow, key)
     return Incident(
@@ -119,6 +123,29 @@ def _incident(key: str, state: TaskState, sources: Sources) -> Incident:
         needed=tuple(_needed(definition, key, before, sources)),
         definition=_written(definition),
         diagnosis=step.diagnosis,
+    )
+
+
+def _before(key: str, seq: int, state: TaskState, sources: Sources) -> TaskState:
+    """Return a state in which what the step needs is as it was after `seq`: the last one, unless
+    something has happened to any of that since.
+    """
+    definition = _definition(sources.workflow, key)
+    scope = address.parent_scope(key)
+    needs = [address.inside(scope, need) for need in (definition.needs if definition else ())]
+    later = (recorded.event for recorded in sources.records[seq:])
+    if not any(_touches(event, needs) for event in later):
+        return state
+    return replay(state.task_id, sources.records[: max(seq, 1)])
+
+
+def _touches(event: ev.Event, needs: Sequence[str]) -> bool:
+    """Return whether an event may change any of these steps, or what they hold."""
+    if isinstance(event, ev.StepsReset | ev.AttemptsGranted | ev.TaskCancelled):
+        return True
+    step = getattr(event, "step", None)
+    return step is not None and any(
+        step == need or address.under(step, need) or address.under(need, step) for need in needs
     )
 
 

@@ -6,7 +6,7 @@ The state is folded along, so that each line is said with the state of its own m
 from collections.abc import Iterator, Sequence
 
 from agentrun.core import events as ev
-from agentrun.core.address import under
+from agentrun.core.address import ancestors, under
 from agentrun.core.state import TaskState, apply
 from agentrun.report import words
 from agentrun.report.screen import Screen
@@ -20,13 +20,27 @@ def timeline(
 ) -> Iterator[tuple[ev.Recorded, Sentence]]:
     """Yield what each record says. `only` keeps to one step and what concerns all steps."""
     state = TaskState(task_id)
-    for recorded in records:
-        apply(state, recorded)
+    if only is not None and not any(isinstance(r.event, ev.TaskResumed) for r in records):
+        records = _around(records, only)  # nothing tells of the progress of all steps
+    for number, recorded in enumerate(records, 1):
+        apply(state, ev.Recorded(number, recorded.time, recorded.event))
         if only is not None and not _concerns(recorded.event, only):
             continue
         said = sentence(recorded, state)
         if said is not None:
             yield recorded, said
+
+
+def _around(records: Sequence[ev.Recorded], key: str) -> list[ev.Recorded]:
+    """Return the records that make the state of one step: its own, and those of what holds it."""
+    holders = {key, *ancestors(key)}
+    return [
+        recorded
+        for recorded in records
+        if (step := getattr(recorded.event, "step", None)) is None
+        or step in holders
+        or under(step, key)
+    ]
 
 
 def _concerns(event: ev.Event, key: str) -> bool:

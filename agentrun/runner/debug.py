@@ -15,7 +15,7 @@ from agentrun.recovery.debugger.analysts import agent, without_agent
 from agentrun.recovery.debugger.choice import Chosen, choose, proposals
 from agentrun.recovery.debugger.diagnosis import Diagnosis
 from agentrun.recovery.debugger.fixes import Fix, adjustments_of, kind_of
-from agentrun.recovery.debugger.incident import Incident, ancestors, gather
+from agentrun.recovery.debugger.incident import Incident, gather, nearest
 from agentrun.recovery.debugger.memory import FixMemory, Occasion, Seen
 from agentrun.recovery.debugger.nearby import files_below
 from agentrun.runner.begin import Beginning
@@ -219,7 +219,7 @@ def incident_of(desk: Desk, key: str) -> Incident:
     step = desk.schedule.step(key)
     previews = {
         each: text_of(desk.outputs.of_step(inner, desk.state.step(inner)))
-        for each in ancestors(workflow, step)
+        for each in nearest(workflow, step)
         if desk.state.step(inner := address.inside(scope, each)).status == "succeeded"
     }
     inputs = desk.names(key)["inputs"]

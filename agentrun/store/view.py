@@ -69,6 +69,8 @@ class TaskView:
 
     def state_at(self, seq: int) -> TaskState:
         """Return the state after event `seq`."""
+        if seq == self.state.seq:
+            return self.state
         return replay(self.task_id, self.records[:seq])
 
     def refuse_empty(self) -> None:

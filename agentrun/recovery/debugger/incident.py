@@ -4,7 +4,9 @@ Gathered from the state and the definition; what the failing program printed is 
 never anything else.
 """
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
+from itertools import islice
 
 from msgspec import Struct, field
 
@@ -16,11 +18,14 @@ from agentrun.recovery.debugger.fingerprint import fingerprint
 from agentrun.recovery.fallback import way
 
 MAX_PREVIEW = 2000
+MAX_UPSTREAM = 50
+"""Of so many steps above, the nearest, an incident shows the output."""
 
 
 class Incident(Struct, frozen=True):
     """One incident. `step` is the step as its current alternative does it; `upstream` the steps it
-    needs, directly or not, nearest first, with the beginning of their outputs; `inputs` the task's;
+    needs, directly or not, nearest first and at most MAX_UPSTREAM, with the beginning of their
+    outputs; `repeatable` all of them that may run again; `inputs` the task's;
     `environ` the names of variables that are set (no values); `elsewhere` the plain values that
     other steps declare.
     """
@@ -72,7 +77,7 @@ def gather(
         state,
         state.failure,
         fingerprint(step.id, step.content_hash, state.failure),
-        {each: known.get(each, "")[:MAX_PREVIEW] for each in ancestors(workflow, step)},
+        {each: known.get(each, "")[:MAX_PREVIEW] for each in nearest(workflow, step)},
         inputs or {},
         environ,
         _repeatable(workflow, step, task, address.parent_scope(key)),
@@ -83,26 +88,31 @@ def gather(
     )
 
 
-def ancestors(workflow: Workflow, step: Step) -> list[str]:
-    """Return the steps that this one needs, directly or not, nearest first."""
+def nearest(workflow: Workflow, step: Step) -> list[str]:
+    """Return the steps above that an incident shows."""
+    return list(islice(_ancestors(workflow, step), MAX_UPSTREAM))
+
+
+def _ancestors(workflow: Workflow, step: Step) -> Iterator[str]:
+    """Yield the steps that this one needs, directly or not, nearest first."""
     by_id = {each.id: each for each in workflow.steps}
-    found: dict[str, None] = {}
-    queue = list(step.needs)
+    found = set(step.needs)
+    queue = deque(step.needs)
     while queue:
-        need = queue.pop(0)
-        if need not in found:
-            found[need] = None
-            queue.extend(by_id[need].needs)
-    return list(found)
+        need = queue.popleft()
+        yield need
+        new = [each for each in by_id[need].needs if each not in found]
+        found.update(new)
+        queue.extend(new)
 
 
 def _values_elsewhere(workflow: Workflow, step: Step) -> frozenset[str]:
     found = {str(value) for value in workflow.env.values()}
     for other in workflow.steps:
         if other.id != step.id:
-            found |= set(other.env.values())
-            with_ = other.with_ if isinstance(other.with_, Mapping) else {}
-            found |= {str(value) for value in with_.values()}
+            found.update(other.env.values())
+            if isinstance(other.with_, Mapping):
+                found.update(map(str, other.with_.values()))
     return frozenset(found)
 
 
@@ -116,13 +126,15 @@ def _repeatable(workflow: Workflow, step: Step, task: TaskState, scope: str) -> 
         if each not in above:
             above.add(each)
             spared.extend(by_id[each].needs)
-    return frozenset(ancestors(workflow, step)) - above
+    return frozenset(_ancestors(workflow, step)) - above
 
 
 def _may_run_again(step: Step, workflow: Workflow, task: TaskState, scope: str) -> bool:
     """Return whether nothing that this step did must happen only once, its items and the steps of
     its sub-workflow included.
     """
+    if step.idempotent and not workflow.subworkflows:
+        return True
     key = address.inside(scope, step.id)
     holders = [key, *(address.item(key, index) for index in range(task.step(key).count))]
     if not step.idempotent:
