@@ -24,7 +24,7 @@ def timeline(
         records = _around(records, only)  # nothing tells of the progress of all steps
     for number, recorded in enumerate(records, 1):
         apply(state, ev.Recorded(number, recorded.time, recorded.event))
-        if only is not None and not _concerns(recorded.event, only):
+        if only is not None and not concerns(recorded.event, only):
             continue
         said = sentence(recorded, state)
         if said is not None:
@@ -43,7 +43,8 @@ def _around(records: Sequence[ev.Recorded], key: str) -> list[ev.Recorded]:
     ]
 
 
-def _concerns(event: ev.Event, key: str) -> bool:
+def concerns(event: ev.Event, key: str) -> bool:
+    """Return whether an event belongs to the story of one step."""
     if isinstance(event, ev.StepEvent):
         return event.step == key or under(event.step, key)
     if isinstance(event, ev.StepsReset | ev.AttemptsGranted):

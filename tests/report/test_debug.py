@@ -6,7 +6,16 @@ from agentrun.core.failure import Category, Failure, Kind
 from agentrun.report.debug_report import html, markdown, report_object
 from agentrun.report.debug_view import debug_lines
 from agentrun.report.incident import Incident, Log, Sources, failed_steps, incidents
-from tests.report.story import LOGIC, Story, failed_story, looped_story, plain_screen, read
+from agentrun.report.timeline import concerns, timeline
+from tests.report.story import (
+    HOLDER,
+    LOGIC,
+    Story,
+    failed_story,
+    looped_story,
+    plain_screen,
+    read,
+)
 
 ID = "triage-20261124-120000-k3f9"
 
@@ -167,3 +176,22 @@ def test_a_json_report_is_json() -> None:
     assert data["incidents"][0]["step"] == "label"
     assert len(data["incidents"][0]["attempts"]) == 3
     assert data["next"][0] == f"agentrun logs {ID} label"
+
+
+def test_what_the_step_needs_is_told_as_it_was_before_whatever_became_of_it() -> None:
+    story = failed_story()
+    assert [each.status for each in found(story)[0].needed] == ["succeeded"]
+    story.add(ev.StepsReset(("issues",), "asked"), ev.StepStarted("issues", 1))
+    (needed,) = found(story)[0].needed
+    assert (needed.step, needed.status, needed.output) == ("issues", "succeeded", [1, 2])
+
+
+def test_the_story_of_one_step_is_the_part_of_the_whole_story_that_concerns_it() -> None:
+    resumed = failed_story()
+    resumed.add(ev.TaskResumed(HOLDER, 8), ev.AttemptsGranted(("label",)))
+    resumed.failed("label", attempt=4)
+    for story in (failed_story(), looped_story(5, done=2, failed=2), resumed):
+        whole = list(timeline(ID, story.records))
+        for key in story.state.steps:
+            own = [told for told in whole if concerns(told[0].event, key)]
+            assert list(timeline(ID, story.records, key)) == own
