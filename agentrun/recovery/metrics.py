@@ -16,6 +16,7 @@ from msgspec import Struct, field
 
 from agentrun.core import events as ev
 from agentrun.core.failure import Category
+from agentrun.core.outcome import Usage
 
 MAX_TIMES = 100_000
 """So many recovery times are kept for the percentile."""
@@ -202,16 +203,15 @@ class _Fold:
             case ev.StepInterrupted():
                 self._counts.interruptions += 1
                 step.retrying = False
+            case ev.TurnNoted() | ev.FixApplied() | ev.Diagnosed():
+                self._used(event.usage)
             case _:
                 pass
 
     def _attempt_ended(
         self, event: ev.StepSucceeded | ev.RoundFinished | ev.StepFailed, step: _Step, time: float
     ) -> None:
-        if event.usage is not None:
-            self._counts.tokens += event.usage.input_tokens + event.usage.output_tokens
-            self._counts.usd += event.usage.usd or 0.0
-            self._counts.usd_unknown |= event.usage.usd is None
+        self._used(event.usage)
         if step.started_at is None:
             return
         span = max(0.0, time - step.started_at)
@@ -220,6 +220,12 @@ class _Fold:
         self._counts.overhead_s += lag
         if isinstance(event, ev.StepFailed):
             self._counts.detection_s += lag
+
+    def _used(self, usage: Usage | None) -> None:
+        if usage is not None:
+            self._counts.tokens += usage.tokens
+            self._counts.usd += usage.usd or 0.0
+            self._counts.usd_unknown |= usage.unpriced
 
     def _failed(self, event: ev.StepFailed, step: _Step, time: float) -> None:
         step.retrying = False

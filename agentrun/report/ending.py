@@ -17,7 +17,7 @@ from agentrun.core.state import Ending, TaskState
 from agentrun.report import words
 from agentrun.report.next_command import next_commands
 from agentrun.report.screen import Screen, Style
-from agentrun.report.sentences import failure_text, progress_text
+from agentrun.report.sentences import failure_text, progress_text, used_text
 
 TAIL_LINES = 8
 LABEL_WIDTH = 9
@@ -158,8 +158,5 @@ def _cost_text(state: TaskState) -> str:
         parts.insert(0, words.plural(state.steps_total, "step"))
     if state.retries:
         parts.append("1 retry" if state.retries == 1 else f"{state.retries:,} retries")
-    if state.tokens:
-        parts.append(f"{words.short_number(state.tokens)} tokens")
-    if state.usd or (state.usd_unknown and state.tokens):
-        parts.append(words.usd(state.usd, incomplete=state.usd_unknown))
-    return ", ".join(parts)
+    parts.append(used_text(state.tokens, state.usd, unknown=state.usd_unknown))
+    return ", ".join(part for part in parts if part)

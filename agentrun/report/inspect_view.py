@@ -10,12 +10,14 @@ from msgspec import Struct
 
 from agentrun.core import address
 from agentrun.core.model import Json, Workflow
+from agentrun.core.outcome import Usage
+from agentrun.core.spending import spending
 from agentrun.core.state import StepState, TaskState
 from agentrun.report import words
 from agentrun.report.ending import ending_lines, told_step
 from agentrun.report.result import duration_of, json_text, step_keys
 from agentrun.report.screen import Screen, Style
-from agentrun.report.sentences import failure_text, progress_text, usage_text
+from agentrun.report.sentences import failure_text, progress_text, usage_text, used_text
 from agentrun.report.table import Cell, table
 from agentrun.report.tally import DONE, Counts, count_all
 
@@ -80,7 +82,7 @@ def _facts(page: Page, screen: Screen) -> Iterator[str]:
     facts = [
         ("workflow", f"{state.workflow} ({words.safe(state.workflow_path)})"),
         ("started", f"{words.date(state.started_at)}, {_work(state)}"),
-        ("used", _usage(state)),
+        ("used", used_text(state.tokens, state.usd, unknown=state.usd_unknown)),
         ("inputs", words.one_line(json_text(page.inputs)) if page.inputs else ""),
         (
             "forked",
@@ -103,13 +105,6 @@ def _work(state: TaskState) -> str:
     return ", ".join(parts)
 
 
-def _usage(state: TaskState) -> str:
-    if not state.tokens and not state.usd:
-        return ""
-    price = words.usd(state.usd, incomplete=state.usd_unknown)
-    return f"{words.short_number(state.tokens)} tokens, {price}"
-
-
 def _process(page: Page) -> str:
     holder = page.state.holder
     return f"{holder.pid} on {holder.host}" if page.live and holder is not None else ""
@@ -117,13 +112,13 @@ def _process(page: Page) -> str:
 
 def _rows(page: Page) -> Iterator[Sequence[Cell]]:
     state = page.state
-    loops = count_all(state)
+    loops, used = count_all(state), spending(state)
     children = _items_worth_a_row(state)
     for key in step_keys(state, page.workflow):
-        yield _row(key, state.step(key), page, loops.get(key))
+        yield _row(key, page, loops.get(key), used.get(key))
         shown = children.get(key, [])
         for item in shown[:MAX_ITEM_ROWS]:
-            yield _row(item, state.step(item), page, loops.get(item))
+            yield _row(item, page, loops.get(item), used.get(item))
         if len(shown) > MAX_ITEM_ROWS:
             more = f"… {len(shown) - MAX_ITEM_ROWS:,} more items are not done"
             yield [Cell(f"{_indent(key)}  …", "dim"), *[Cell("")] * 3, Cell(more, "dim")]
@@ -145,7 +140,8 @@ def _items_worth_a_row(state: TaskState) -> dict[str, list[str]]:
     return found
 
 
-def _row(key: str, step: StepState, page: Page, items: Counts | None) -> Sequence[Cell]:
+def _row(key: str, page: Page, items: Counts | None, used: Usage | None) -> Sequence[Cell]:
+    step = page.state.step(key)
     status = step.status
     if status == "running" and not page.live and not page.past:
         holds = step.scope is not None or step.items is not None
@@ -155,7 +151,7 @@ def _row(key: str, step: StepState, page: Page, items: Counts | None) -> Sequenc
         Cell(status, STYLES.get(status, "")),
         Cell(str(step.attempts) if step.attempts > 1 else ""),
         Cell(_time(step, page)),
-        Cell(what(step, page.now, items)),
+        Cell(what(step, page.now, items, used)),
     )
 
 
@@ -170,8 +166,10 @@ def _time(step: StepState, page: Page) -> str:
     return words.duration(took) if took or step.status == "succeeded" else ""
 
 
-def what(step: StepState, now: float, items: Counts | None = None) -> str:
-    """Return what is worth saying of a step, in a few words."""
+def what(
+    step: StepState, now: float, items: Counts | None = None, used: Usage | None = None
+) -> str:
+    """Return what is worth saying of a step, in a few words; `used` is with all inside of it."""
     parts = []
     if items is not None:
         parts.append(items_text(items))
@@ -189,7 +187,7 @@ def what(step: StepState, now: float, items: Counts | None = None) -> str:
             parts.append("passed over")
     if step.fixes:
         parts.append(f"fixes tried: {words.listing(step.fixes)}")
-    parts.append(usage_text(step.usage))
+    parts.append(usage_text(used))
     return ", ".join(part for part in parts if part)
 
 

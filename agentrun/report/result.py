@@ -10,6 +10,8 @@ from itertools import islice
 
 from agentrun.core.address import parent_loop
 from agentrun.core.model import Json, Workflow
+from agentrun.core.outcome import Usage
+from agentrun.core.spending import spending
 from agentrun.core.state import StepState, TaskState
 from agentrun.errors import AgentrunError
 from agentrun.report import words
@@ -103,10 +105,12 @@ def error_object(state: TaskState) -> Json:
 
 
 def usage_object(state: TaskState) -> dict[str, Json]:
-    """Return what the task consumed. `usd` is a lower bound when `usd_unknown` is true."""
+    """Return what the task consumed. `usd` is a lower bound when `usd_unknown` is true, and null
+    when no price at all is known.
+    """
     return {
         "tokens": state.tokens,
-        "usd": round(state.usd, 6),
+        "usd": None if state.usd_unknown and not state.usd else round(state.usd, 6),
         "usd_unknown": state.usd_unknown,
         "retries": state.retries,
         "duration_s": round(state.active_s, 3),
@@ -115,13 +119,15 @@ def usage_object(state: TaskState) -> dict[str, Json]:
 
 def steps_object(state: TaskState, workflow: Workflow | None) -> dict[str, Json]:
     """Return each step by its address, then the first MAX_ITEMS items and what is inside of them;
-    a `for_each` has the numbers of its items, and all their attempts as its own.
+    a `for_each` has the numbers of its items, and all their attempts as its own. What a step used
+    is told where it used something, with all that is inside of it.
     """
     loops = count_all(state)
     tries = _attempts_of_items(state)
+    used = spending(state)
     inside = islice((key for key in state.steps if "[" in key), MAX_ITEMS)
     return {
-        key: _step_object(state.step(key), loops.get(key), tries.get(key, 0))
+        key: _step_object(state.step(key), loops.get(key), tries.get(key, 0), used.get(key))
         for key in (*step_keys(state, workflow), *inside)
     }
 
@@ -149,7 +155,7 @@ def step_keys(state: TaskState, workflow: Workflow | None) -> Iterator[str]:
 
 
 def _step_object(
-    step: StepState, items: Counts | None, attempts_of_items: int
+    step: StepState, items: Counts | None, attempts_of_items: int, used: Usage | None
 ) -> Mapping[str, Json]:
     shown: dict[str, Json] = {
         "status": step.status,
@@ -167,6 +173,8 @@ def _step_object(
         }
     if items is not None:
         shown["items"] = items.as_json()
+    if used is not None:
+        shown["usage"] = used.as_json()
     return shown
 
 

@@ -42,10 +42,14 @@ def usage_text(usage: Usage | None) -> str:
     """Return `1.2k tokens, $0.0110`; nothing when nothing was used."""
     if usage is None:
         return ""
-    tokens = usage.input_tokens + usage.output_tokens
+    return used_text(usage.tokens, usage.usd, unknown=usage.unpriced)
+
+
+def used_text(tokens: int, usd: float | None, *, unknown: bool) -> str:
+    """Return tokens and price in words; a price that is not known is said to be unknown."""
     parts = [f"{words.short_number(tokens)} tokens"] if tokens else []
-    if usage.usd is not None:
-        parts.append(words.usd(usage.usd))
+    if unknown or usd or (tokens and usd is not None):
+        parts.append(words.usd(usd or 0.0, incomplete=unknown))
     return ", ".join(parts)
 
 
@@ -205,7 +209,7 @@ def _succeeded(event: ev.StepSucceeded, step: StepState) -> str:
         parts.append(words.plural(step.count, "item"))
     if event.attempt > 1:
         parts.append(f"attempt {event.attempt}")
-    if used := usage_text(event.usage):
+    if used := usage_text(event.usage or step.usage):  # an API model tells it turn by turn
         parts.append(used)
     if event.repairs:
         parts.append("answer mended: " + words.one_line("; ".join(event.repairs), 80))

@@ -10,6 +10,7 @@ from msgspec import Struct, structs
 
 from agentrun.core import address, events as ev
 from agentrun.core.model import Json, Step, Workflow
+from agentrun.core.spending import used_by
 from agentrun.core.state import StepState, TaskState
 from agentrun.errors import UsageError
 from agentrun.workflow.expressions import references
@@ -262,14 +263,13 @@ def _row(step: Step, workflow: Workflow, task: TaskState, why: str | None) -> Ro
     state = task.step(step.id)
     if state.status in {"succeeded", "skipped"}:
         whole = [state, *(s for k, s in task.steps.items() if address.under(k, step.id))]
-        usages = [s.usage for s in whole if s.usage is not None]
-        prices = [usage.usd for usage in usages if usage.usd is not None]
+        used = used_by(task, step.id)
         return Row(
             step.id,
             "reuse",
             why or f"it has {state.status}",
-            usd=sum(prices) if prices else None,
-            tokens=sum(usage.input_tokens + usage.output_tokens for usage in usages),
+            usd=None if used is None else used.usd,
+            tokens=0 if used is None else used.tokens,
             seconds=round(sum(each.busy_s for each in whole), 3),
         )
     if state.count:

@@ -23,6 +23,7 @@ from agentrun.workflow.yaml_source import Path
 
 STEP_FIELDS = (
     "output", "status", "exit_code", "attempts", "error", "usage", "session", "headers", "patch",
+    "worktree", "denials",
 )  # fmt: skip
 EVERYWHERE = frozenset({"inputs", "steps", "env", "task"})
 IN_ATTEMPT = EVERYWHERE | {"attempt", "last_error"}

@@ -7,6 +7,7 @@ from hypothesis import given, strategies as st
 from agentrun.core import events as ev
 from agentrun.core.failure import Category, Failure, Kind
 from agentrun.core.outcome import Usage
+from agentrun.core.spending import spending
 from agentrun.core.state import IllegalTransition, TaskState, apply, replay
 from agentrun.core.value import Inline, Items
 
@@ -130,6 +131,52 @@ def test_usage_adds_up_and_an_unknown_price_is_not_zero() -> None:
         ev.StepSucceeded("a", 2, usage=unknown),
     )
     assert (state.usd, state.usd_unknown, state.tokens) == (0.25, True, 17)
+    used = state.step("a").usage
+    assert used is not None
+    assert (used.usd, used.unpriced, used.tokens) == (0.25, True, 17)
+
+
+ROUND = Usage(10, 5, 1, 0.25)
+
+
+def used_in(*events: ev.Event) -> tuple[dict[str, int], int]:
+    """Return the tokens by step, with all that is inside of each, and those of the task."""
+    state = after(*events)
+    return {key: used.tokens for key, used in spending(state).items()}, state.tokens
+
+
+def test_what_is_inside_of_a_step_is_used_by_the_step() -> None:
+    by_step, whole = used_in(
+        ev.StepExpanded("each", Inline([1, 2]), 2),
+        ev.ScopeOpened("each[0]", "sub.yaml", Inline({})),
+        ev.StepStarted("each[0]/x", 1),
+        ev.StepSucceeded("each[0]/x", 1, usage=ROUND),
+        ev.StepStarted("each[1]", 1),
+        ev.TurnNoted("each[1]", 1, Inline([]), ROUND),
+    )
+    assert by_step == {"each": 30, "each[0]": 15, "each[0]/x": 15, "each[1]": 15}
+    assert whole == by_step["each"]
+
+
+def test_rounds_other_ways_and_resets_forget_no_cost() -> None:
+    inner = (ev.StepStarted("sub/x", 1), ev.StepSucceeded("sub/x", 1, usage=ROUND))
+    by_step, whole = used_in(
+        ev.ScopeOpened("sub", "sub.yaml", Inline({})),
+        *inner,
+        ev.RoundFinished("sub", 1, Inline(1), 1),
+        ev.ScopeOpened("sub", "sub.yaml", Inline({})),
+        *inner,
+        ev.StepsReset(("sub",), "again"),
+        ev.ScopeOpened("sub", "sub.yaml", Inline({})),
+        *inner,
+    )
+    assert by_step == {"sub": 45, "sub/x": 15}
+    assert whole == 45
+
+
+def test_an_empty_usage_makes_no_price_unknown() -> None:
+    assert not Usage().plus(Usage(1, 1, 1, 0.5)).unpriced
+    assert Usage().plus(Usage(1, 1, 1)).unpriced
 
 
 def test_time_between_two_runs_is_no_active_time() -> None:

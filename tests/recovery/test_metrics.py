@@ -129,6 +129,12 @@ def test_an_unknown_price_is_remembered() -> None:
     assert (counts.tokens, counts.usd, counts.usd_unknown) == (15, 0.0, True)
 
 
+def test_what_single_turns_used_counts() -> None:
+    turn = ev.TurnNoted("s", 1, NOTHING, Usage(10, 5, 1, 0.5))
+    counts = counted((1, started()), (2, turn), (3, done()))
+    assert (counts.tokens, counts.usd, counts.usd_unknown) == (15, 0.5, False)
+
+
 def test_counts_add_up() -> None:
     one = counted((1, started()), (2, failed()), (2, ev.StepGaveUp("s")))
     both = total([one, one, Counts()])

@@ -1,4 +1,5 @@
 from agentrun.core import events as ev
+from agentrun.core.outcome import Usage
 from agentrun.core.value import Inline
 from agentrun.report.diff_view import Side, diff_lines, diff_object
 from agentrun.report.inspect_view import Page, inspect_lines
@@ -75,6 +76,27 @@ def test_of_many_items_only_those_not_done_are_rows() -> None:
     assert "900 of 1,000 items, 30 failed" in rows[0]
     assert len(rows) == 11
     assert any(line.endswith("… 20 more items are not done") for line in lines)
+
+
+def test_cost_is_told_of_each_step_and_item_and_an_unknown_price_as_unknown() -> None:
+    story = Story("each", "own")
+    story.add(
+        ev.StepExpanded("each", Inline([1, 2]), 2),
+        ev.StepStarted("each[0]", 1),
+        ev.StepSucceeded("each[0]", 1, usage=Usage(1000, 5, 1, 0.5, cached_tokens=800)),
+        ev.StepStarted("each[1]", 1),
+        ev.StepSucceeded("each[1]", 1, usage=Usage(1, 1, 1)),
+        ev.StepStarted("own", 1),
+        ev.StepSucceeded("own", 1, usage=Usage(20, 10, 1)),
+    )
+    shown = page(story)
+    assert "used     1.0k tokens, at least $0.50" in shown
+    assert "2 of 2 items, 1.0k tokens, at least $0.50" in shown
+    assert "30 tokens, price unknown" in shown
+    step = "\n".join(step_lines(step_page(story, "each"), plain_screen()[0]))
+    assert "used 1,001 tokens in (800 of them cached), 6 out, 2 calls, at least $0.50" in step
+    assert "1.0k tokens, $0.50" in step
+    assert "2 tokens, price unknown" in step
 
 
 def test_waits_and_questions() -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from agentrun.core import events as ev
 from agentrun.core.model import Json
+from agentrun.core.outcome import Usage
 from agentrun.core.value import Inline
 from agentrun.errors import NotWritable, UsageError
 from agentrun.report.result import refusal_object, task_object, write_json, write_result
@@ -103,6 +104,41 @@ def test_steps_of_a_sub_workflow_stand_behind_their_own() -> None:
     story.done("sub/last")
     steps = task_object(story.state, None, exit_code=0, workflow=story.workflow)["steps"]
     assert list(steps) == ["sub", "sub/inner", "sub/last", "after"]
+
+
+def test_cost_by_step_item_and_task() -> None:
+    story = Story("each", "free")
+    story.add(
+        ev.StepExpanded("each", Inline([1, 2]), 2),
+        ev.StepStarted("each[0]", 1),
+        ev.StepSucceeded("each[0]", 1, usage=Usage(10, 5, 1, 0.5, "m", cached_tokens=8)),
+        ev.StepStarted("each[1]", 1),
+        ev.StepSucceeded("each[1]", 1, usage=Usage(1, 1, 1, None, "m")),
+    )
+    story.done("free")
+    found = task_object(story.state, None, exit_code=0, workflow=story.workflow)
+    steps = found["steps"]
+    assert "usage" not in steps["free"]
+    assert steps["each"]["usage"] == {
+        "tokens": 17,
+        "input_tokens": 11,
+        "cached_tokens": 8,
+        "output_tokens": 6,
+        "requests": 2,
+        "usd": 0.5,
+        "usd_unknown": True,
+        "model": "m",
+    }
+    assert steps["each[0]"]["usage"]["usd_unknown"] is False
+    assert steps["each[1]"]["usage"]["usd"] is None
+    assert (found["usage"]["usd"], found["usage"]["usd_unknown"]) == (0.5, True)
+
+
+def test_a_price_nobody_knows_is_null_not_zero() -> None:
+    story = Story("a")
+    story.add(ev.StepStarted("a", 1), ev.StepSucceeded("a", 1, usage=Usage(1, 1, 1)))
+    usage = task_object(story.state, None, exit_code=0)["usage"]
+    assert (usage["usd"], usage["usd_unknown"], usage["tokens"]) == (None, True, 2)
 
 
 def test_an_approval_is_no_error() -> None:

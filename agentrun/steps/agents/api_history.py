@@ -24,6 +24,11 @@ class Beginning:
     message: str | None = None
     answered: str | None = None
 
+    @property
+    def asked(self) -> bool:
+        """True when the history ends in a question that may have been sent."""
+        return self.message is None and isinstance(self.history[-1], ModelRequest)
+
 
 def to_json(messages: list[ModelMessage]) -> Json:
     """Return the messages as JSON."""

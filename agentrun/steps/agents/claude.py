@@ -6,9 +6,12 @@ from the folder in which it began; a session id that is in use can't be given ag
 `--json-schema` is not used: it makes the CLI ask again by itself, and asking again is the runner's.
 """
 
+import functools
 import json
 import re
 from collections.abc import Mapping
+
+import msgspec
 
 from agentrun.core.model import Json
 from agentrun.core.outcome import Usage
@@ -110,6 +113,9 @@ def read(value: Json, answer: Answer) -> None:
 
 
 def _read_message(message: Mapping[str, Json], answer: Answer) -> None:
+    answer.turns[str(message.get("id"))] = msgspec.structs.replace(
+        _tokens(as_object(message.get("usage"))), requests=1, model=message.get("model")
+    )
     content = message.get("content")
     for part in content if isinstance(content, list) else []:
         match as_object(part):
@@ -145,16 +151,38 @@ def _complaint(line: Mapping[str, Json], subtype: str) -> str:
 
 
 def _usage(line: Mapping[str, Json]) -> Usage:
-    usage = as_object(line.get("usage"))
-    read_in = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+    """Return what was used. The counts by model hold those of subagents too. A model that the CLI
+    does not know gets the price of one that it knows, which is no price.
+    """
+    usage, models = _tokens(as_object(line.get("usage"))), as_object(line.get("modelUsage"))
+    by_model = [_tokens_by_model(as_object(each)) for each in models.values()]
+    whole = functools.reduce(Usage.plus, by_model, Usage())
     cost = line.get("total_cost_usd")
-    models = [name.partition("[")[0] for name in as_object(line.get("modelUsage"))]
+    is_known = all("claude" in name for name in models)
+    return msgspec.structs.replace(
+        whole if whole.tokens > usage.tokens else usage,
+        requests=as_int(line.get("num_turns")),
+        usd=float(cost) if is_known and isinstance(cost, int | float) else None,
+        model=next((name.partition("[")[0] for name in models), None),
+        usd_unknown=False,
+    )
+
+
+def _tokens(usage: Mapping[str, Json]) -> Usage:
+    read_in = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
     return Usage(
         input_tokens=sum(as_int(usage.get(name)) for name in read_in),
         output_tokens=as_int(usage.get("output_tokens")),
-        requests=as_int(line.get("num_turns")),
-        usd=float(cost) if isinstance(cost, int | float) else None,
-        model=models[0] if models else None,
+        cached_tokens=as_int(usage.get("cache_read_input_tokens")),
+    )
+
+
+def _tokens_by_model(usage: Mapping[str, Json]) -> Usage:
+    read_in = ("inputTokens", "cacheCreationInputTokens", "cacheReadInputTokens")
+    return Usage(
+        input_tokens=sum(as_int(usage.get(name)) for name in read_in),
+        output_tokens=as_int(usage.get("outputTokens")),
+        cached_tokens=as_int(usage.get("cacheReadInputTokens")),
     )
 
 

@@ -8,6 +8,7 @@ Usage of a run that failed is noted with `TurnDone` (a failure carries none); th
 worked stands in the `Success`. Each token is counted once.
 """
 
+import asyncio
 import uuid
 
 import msgspec
@@ -17,9 +18,10 @@ from agentrun.core.model import Json
 from agentrun.core.outcome import SessionKnown, Success, TurnDone, Usage
 from agentrun.steps.agent import AgentSpec
 from agentrun.steps.agents import memory, prices, prompt, workspace
-from agentrun.steps.agents.contract import Ask, Dialect, Launch
+from agentrun.steps.agents.contract import Answer, Ask, Dialect, Launch
 from agentrun.steps.agents.dialects import dialect_of
 from agentrun.steps.agents.memory import Conversation, Remembered
+from agentrun.steps.agents.reading import Reading
 from agentrun.steps.agents.running import Run, run_cli
 from agentrun.steps.agents.verdict import AgentConfigError, evidence_of, failure_of
 from agentrun.steps.agents.written import spec_of
@@ -34,6 +36,7 @@ async def execute(ctx: StepContext) -> Success | Evidence:
         dialect = dialect_of(spec)
         place = await workspace.enter(ctx, spec)
         attempt = _Attempt(ctx, spec, dialect, place)
+        await attempt.count_the_one_before()
         run = await attempt.run(memory.conversation(ctx, spec.session, dialect))
         return await attempt.ended(run)
     except (AgentConfigError, prompt.PromptError, workspace.WorkspaceError) as error:
@@ -83,13 +86,20 @@ class _Attempt:
         self._session = None
         if launch.session is not None:
             await self._session_known(launch.session, launch)
-        run = await run_cli(
-            self._ctx,
-            self._dialect,
-            launch,
-            self._place.cwd,
-            lambda session: self._session_known(session, launch),
-        )
+        self._remember(self._session or "", launch.counted, is_open=True)
+        reading = Reading(self._dialect, self._ctx.log)
+        try:
+            run = await run_cli(
+                self._ctx,
+                reading,
+                launch,
+                self._place.cwd,
+                lambda session: self._session_known(session, launch),
+            )
+        except asyncio.CancelledError:
+            reading.end()
+            await self._cut_off(reading.answer, launch)
+            raise
         self._account(run, launch)
         return run
 
@@ -117,26 +127,57 @@ class _Attempt:
         if session == self._session:
             return
         self._session = session
-        self._remember(session, launch.counted)
+        self._remember(session, launch.counted, is_open=True)
         if session != self._durable:
             await self._ctx.note(SessionKnown(session))
             self._durable = session
 
-    def _remember(self, session: str, counted: Usage | None) -> None:
+    def _remember(self, session: str, counted: Usage | None, *, is_open: bool) -> None:
         ctx, name = self._ctx, self._dialect.name
         so_far = (counted or Usage()) if self._dialect.cumulative else None
         log = memory.log_path(ctx)
-        memory.remember(ctx.state_dir, Remembered(session, name, ctx.round, so_far, log))
+        known = Remembered(session, name, ctx.round, so_far, log, is_open)
+        memory.remember(ctx.state_dir, known)
 
     def _account(self, run: Run, launch: Launch) -> None:
         """Turn what the CLI told of its usage into what this run alone used."""
-        told = run.answer.usage
+        told, session = run.answer.usage, self._session or ""
+        self._remember(session, told or launch.counted, is_open=False)
         if told is None:
+            run.answer.usage = Usage(requests=1) if run.answer.complete else None
+        else:
+            used = _less(told, launch.counted)
+            run.answer.usage = prices.priced(used, launch.model, self._dialect.name)
+
+    async def _cut_off(self, answer: Answer, launch: Launch) -> None:
+        """Count what a run used that was ended before its end (a timeout, a signal)."""
+        session = self._session or ""
+        told, used = self._spent(answer, session, launch.counted, launch.model)
+        self._remember(session, told, is_open=False)
+        # that it is durable is not waited for: a stop does not end before its attempts have
+        self._noting = asyncio.ensure_future(self._ctx.note(TurnDone(None, used)))
+        await asyncio.sleep(0)
+
+    async def count_the_one_before(self) -> None:
+        """Count what the attempt before used when agentrun died with it."""
+        past = self._past
+        if past is None or not past.open or past.cli != self._dialect.name:
             return
-        if self._dialect.cumulative and self._session is not None:
-            self._remember(self._session, told)
-        used = _less(told, launch.counted)
-        run.answer.usage = prices.priced(used, launch.model, self._dialect.name)
+        answer = memory.logged(past, self._dialect)
+        told, used = self._spent(answer, past.session, past.counted, None)
+        await self._ctx.note(TurnDone(None, used))
+        self._past = msgspec.structs.replace(past, counted=told, open=False)
+        memory.remember(self._ctx.state_dir, self._past)
+
+    def _spent(
+        self, answer: Answer, session: str, counted: Usage | None, model: str | None
+    ) -> tuple[Usage | None, Usage]:
+        """Return what a run that was cut off has told, and what it used: at least that."""
+        told: Usage | None = answer.told
+        if self._dialect.used is not None:
+            told = self._dialect.used(self._ctx.env, session) or counted
+        used = prices.priced(_less(told or Usage(), counted), model, self._dialect.name)
+        return told, msgspec.structs.replace(used, usd_unknown=not answer.complete)
 
     async def ended(self, run: Run) -> Success | Evidence:
         """Return what the run means for the step."""
@@ -163,4 +204,5 @@ def _less(told: Usage, counted: Usage | None) -> Usage:
         told,
         input_tokens=max(0, told.input_tokens - counted.input_tokens),
         output_tokens=max(0, told.output_tokens - counted.output_tokens),
+        cached_tokens=max(0, told.cached_tokens - counted.cached_tokens),
     )

@@ -184,6 +184,7 @@ def _usage(usage: Mapping[str, Json]) -> Usage:
         input_tokens=as_int(usage.get("input_tokens")),
         output_tokens=as_int(usage.get("output_tokens")),
         requests=1,
+        cached_tokens=as_int(usage.get("cached_input_tokens")),
     )
 
 
@@ -195,4 +196,5 @@ DIALECT = Dialect(
     gone=re.compile(r"no rollout found for thread|thread/(?:resume|fork) failed|session not found"),
     status=re.compile(r"(?:last status:|unexpected status) (\d{3})"),
     cumulative=True,
+    used=lambda env, thread: codex_thread.used(codex_home(env), thread),
 )

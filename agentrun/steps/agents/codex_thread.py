@@ -34,4 +34,8 @@ def _last_count(path: Path) -> Usage | None:
     except (OSError, ValueError):
         return None
     total = as_object(as_object(payload.get("info")).get("total_token_usage"))
-    return Usage(as_int(total.get("input_tokens")), as_int(total.get("output_tokens")))
+    return Usage(
+        as_int(total.get("input_tokens")),
+        as_int(total.get("output_tokens")),
+        cached_tokens=as_int(total.get("cached_input_tokens")),
+    )

@@ -5,6 +5,7 @@ prints and writes what it learns into the `Answer`. Neither starts anything nor 
 Adding a CLI is adding one such file and its line in dialects.py.
 """
 
+import functools
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -65,7 +66,8 @@ class Answer:
 
     `result` is the final answer. `failed` says that the CLI itself reported a failure, whatever
     its exit code; `complete` that it came to its end. `hopeless` names why waiting on is no use
-    (the CLI waits by itself): it is ended then. `said` are the agent's own words on the way.
+    (the CLI waits by itself): it is ended then. `said` are the agent's own words on the way,
+    `turns` what single model turns used, by their ids, for CLIs that tell it before their end.
     """
 
     result: Json = None
@@ -79,6 +81,12 @@ class Answer:
     denials: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     hopeless: str = ""
+    turns: dict[str, Usage] = field(default_factory=dict)
+
+    @property
+    def told(self) -> Usage:
+        """The usage, as far as it is known before the end."""
+        return self.usage or functools.reduce(Usage.plus, self.turns.values(), Usage())
 
     def fail(self, error: str, status: int | None = None) -> None:
         """Note a failure that the CLI reports; the first words stay, details are added."""
@@ -96,8 +104,8 @@ class Dialect:
     `read` gets one string). `ends` says that a good run always ends in a line of its own, so that
     its absence is a failure. `system` says that it takes `system` by itself, `resumes` that it can
     go on in a session, `forks` that it can branch one off, `cumulative` that its usage counts the
-    whole session, earlier runs included. `status` finds the HTTP status in what it printed when its
-    JSON lacks it.
+    whole session, earlier runs included, `used` finds that in the CLI's own files. `status` finds
+    the HTTP status in what it printed when its JSON lacks it.
     """
 
     name: str
@@ -112,6 +120,7 @@ class Dialect:
     resumes: bool = True
     forks: bool = True
     cumulative: bool = False
+    used: Callable[[Mapping[str, str], str], Usage | None] | None = None
 
 
 def as_object(value: Json) -> Mapping[str, Json]:

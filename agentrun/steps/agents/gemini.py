@@ -82,6 +82,7 @@ def _read_result(line: Mapping[str, Json], answer: Answer) -> None:
         as_int(stats.get("output_tokens")),
         requests=1 + as_int(stats.get("tool_calls")),
         model=next(iter(models), None),
+        cached_tokens=as_int(stats.get("cached")),
     )
     if line.get("status") != "success":
         message = str(as_object(line.get("error")).get("message", ""))

@@ -37,13 +37,16 @@ Why = Literal["new", "again", "interrupted", "next"]
 
 
 class Remembered(Struct, omit_defaults=True):
-    """What `agent.json` holds."""
+    """What `agent.json` holds. `open` is True from the start of a run to its end: where it still is
+    when the next one begins, nobody has counted what that run used.
+    """
 
     session: str
     cli: str = ""
     round: int = 1
     counted: Usage | None = None
     log: str | None = None
+    open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,19 +117,24 @@ def poisoned(failure: Failure | None) -> bool:
 
 def summary(past: Remembered | None, dialect: Dialect) -> str:
     """Return the last words of a lost conversation, from the log of its last attempt."""
-    if past is None or past.log is None or past.cli != dialect.name:
+    if past is None or past.cli != dialect.name:
         return ""
-    answer = Answer()
-    for value in _json_lines(Path(past.log)):
-        dialect.read(value, answer)
     kept: list[str] = []
     size = 0
-    for said in reversed(answer.said):
+    for said in reversed(logged(past, dialect).said):
         size += len(said)
         if size > SUMMARY_CHARS:
             break
         kept.append(said)
     return "\n".join(reversed(kept))
+
+
+def logged(past: Remembered, dialect: Dialect) -> Answer:
+    """Return what the end of an attempt's log tells of its run."""
+    answer = Answer()
+    for value in _json_lines(Path(past.log)) if past.log else ():
+        dialect.read(value, answer)
+    return answer
 
 
 def _json_lines(path: Path) -> list[Mapping[str, object]]:

@@ -118,6 +118,7 @@ def _usage(part: Mapping[str, Json]) -> Usage:
         as_int(tokens.get("output")) + as_int(tokens.get("reasoning")),
         requests=1,
         usd=float(cost) if isinstance(cost, int | float) and cost else None,
+        cached_tokens=as_int(cache.get("read")),
     )
 
 

@@ -26,7 +26,11 @@ def usd_of(usage: Usage, model: str, provider: str | None) -> float | None:
         import genai_prices
     except ImportError:
         return None
-    tokens = genai_prices.Usage(input_tokens=usage.input_tokens, output_tokens=usage.output_tokens)
+    tokens = genai_prices.Usage(
+        input_tokens=usage.input_tokens,
+        cache_read_tokens=min(usage.cached_tokens, usage.input_tokens),
+        output_tokens=usage.output_tokens,
+    )
     try:
         price = genai_prices.calc_price(tokens, model, provider_id=provider)
     except (LookupError, ValueError):

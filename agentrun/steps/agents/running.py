@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from agentrun.steps.agents.contract import Answer, Dialect, Launch
+from agentrun.steps.agents.contract import Answer, Launch
 from agentrun.steps.agents.reading import Reading
 from agentrun.steps.kind import StepContext
 from agentrun.steps.process import Exit, run_process
@@ -29,13 +29,14 @@ class Run:
 
 async def run_cli(
     ctx: StepContext,
-    dialect: Dialect,
+    reading: Reading,
     launch: Launch,
     cwd: Path,
     on_session: Callable[[str], Awaitable[None]],
 ) -> Run:
-    """Run it to its end. Raises NotStarted; whatever else is raised, no process is left."""
-    reading = Reading(dialect, ctx.log)
+    """Run it to its end. Raises NotStarted; whatever else is raised, no process is left, and
+    `reading` has what was printed.
+    """
     process = asyncio.ensure_future(
         run_process(
             launch.command,
