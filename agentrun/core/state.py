@@ -30,6 +30,8 @@ StepStatus = Literal[
     "interrupted",
 ]
 TaskStatus = Literal["running", "paused", "succeeded", "failed", "cancelled", "interrupted"]
+OUT_OF_ROUNDS = "until.max_rounds"
+"""The rule of the failure of a step whose rounds are used up."""
 Waiting = Literal["retry", "wait", "approval", "person", "parked"]
 
 
@@ -45,15 +47,17 @@ class StepState(Struct, omit_defaults=True):
     `gave_up` is True when the step has ended failed. `generation` counts how often the step was
     reset. `adjusted` counts the adjustments that the last attempt began with, `adjusted_before`
     those of the attempt before it: what is between is new. `busy_s` is the sum of the attempts'
-    durations. `items` and `count` belong to a `for_each`, `scope` to a sub-workflow.
-    `interruptions` counts those in a row. `fix` is the one to be verified, `fix_begun` True once an
-    attempt with it has begun, `fixes` all that were tried.
+    durations. `rounds_before` are the rounds that were used up before the last grant. `items` and
+    `count` belong to a `for_each`, `scope` to a sub-workflow. `interruptions` counts those in a
+    row. `fix` is the one to be verified, `fix_begun` True once an attempt with it has begun,
+    `fixes` all that were tried.
     """
 
     status: StepStatus = "pending"
     attempts: int = 0
     charged: int = 0
     round: int = 1
+    rounds_before: int = 0
     alternative: int = 0
     generation: int = 0
     undecided: bool = False
@@ -306,6 +310,9 @@ def _apply_consequence(
 ) -> None:
     match event:
         case ev.RetryScheduled():
+            if step.scope is not None and _out_of_rounds(step):
+                step.round += 1
+                _close_scope(state, step, event.step)
             _wait(step, "retry", event.at)
             step.adjustments += event.adjustments
             state.retries += 1
@@ -465,11 +472,18 @@ def _grant(state: TaskState, key: str) -> None:
     if step.status == "cancelled" and step.waiting in {"wait", "approval", "person"}:
         step.status = "waiting"
         return
+    if step.gave_up and _out_of_rounds(step):
+        step.rounds_before, step.round = step.round, step.round + 1
+        _close_scope(state, step, key)
     cut_off = step.status == "cancelled" and step.interruptions > 0
     step.alternative, step.interruptions = 0, 0
     _reopen(step)
     if cut_off:
         step.status = "interrupted"
+
+
+def _out_of_rounds(step: StepState) -> bool:
+    return step.failure is not None and step.failure.rule == OUT_OF_ROUNDS
 
 
 def _cancel(step: StepState) -> None:

@@ -40,7 +40,9 @@ class Concluding:
             return
         first = children[bad[0]].failure
         assert first is not None
-        text = f"{len(bad)} of {state.count} items failed; {address.item(key, bad[0])}: "
+        left = sum(not child.attempts and not child.settled for child in children)
+        unstarted = f", {left} not started" if left else ""
+        text = f"{len(bad)} of {state.count} items failed{unstarted}; {address.item(key, bad[0])}: "
         summary = msgspec.structs.replace(first, message=text + first.message)
         self._desk.fail(key, summary)
 
@@ -91,7 +93,8 @@ class Concluding:
             self._desk.record(ev.StepSucceeded(key, 1, output))
         else:
             text = f"nobody answered in time: {state.approval.message}"
-            self._desk.fail(key, found(Kind.TIMEOUT, text, "approval.timeout"))
+            hint = "resume asks once more; `default:` would answer when nobody does"
+            self._desk.fail(key, found(Kind.TIMEOUT, text, "approval.timeout", hint))
 
     def conclude(self, key: str) -> None:
         """Go on with a step whose question a person has answered."""

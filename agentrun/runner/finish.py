@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from agentrun.core import events as ev
 from agentrun.core.failure import Category, Kind
 from agentrun.core.model import Step
-from agentrun.core.state import StepState
+from agentrun.core.state import OUT_OF_ROUNDS, StepState
 from agentrun.runner.desk import Desk, names_in
 from agentrun.runner.names import attempt_names, idempotency_key_of
 from agentrun.runner.result import Done, Failed, Result, found
@@ -88,10 +88,10 @@ class Finishing:
             done = result if isinstance(result, Done) else Done(result.output, exit_code)
             self._record_success(key, state.attempts, done)
             return True
-        if state.round >= (step.max_rounds or DEFAULT_MAX_ROUNDS):
+        if state.round - state.rounds_before >= (step.max_rounds or DEFAULT_MAX_ROUNDS):
             text = f"`until` did not hold after {state.round} rounds: {step.until}"
             hint = "raise `max_rounds`, or look at what the last round brought"
-            bad = found(Kind.LOGIC, text, "until.max_rounds", hint)
+            bad = found(Kind.LOGIC, text, OUT_OF_ROUNDS, hint)
             self._record_failure(key, state.attempts, Failed(bad, result.duration_s, result.usage))
             return True
         self._desk.record(

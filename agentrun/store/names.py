@@ -20,7 +20,7 @@ def is_task_id(text: str) -> bool:
     """Return whether a text may name a task."""
     return (
         0 < len(text) <= MAX_ID
-        and text[0] != "."
+        and text[0] not in ".-"
         and ".." not in text
         and _ALLOWED.issuperset(text)
     )
@@ -33,7 +33,7 @@ def checked_task_id(text: str) -> str:
     raise UsageError(
         f"{text[:MAX_ID]!r} is not a task id.",
         f"Ids are made of A-Z a-z 0-9 . _ -, at most {MAX_ID} characters, with no leading dot "
-        "and no two dots in a row.",
+        "or dash, and no two dots in a row.",
     )
 
 

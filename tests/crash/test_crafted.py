@@ -20,6 +20,7 @@ HOSTILE_IDS = (
     "a\x00b",
     "a\nb",
     "x" * 300,
+    "-x",
     "$(touch pwned)",
     "flippeḑ",
 )

@@ -379,3 +379,46 @@ def test_a_retry_of_one_sub_workflow_does_not_start_others_twice(desk: Desk, cou
     """)
     assert done.exit_code == 0
     assert (count("trace"), count("other")) == (12, 6)
+
+
+@pytest.mark.parametrize(
+    "kind", ["run: 'echo x >> trace; wc -l < trace | tr -dc 0-9'", "workflow: sub.yaml"]
+)
+def test_a_resume_grants_a_fresh_set_of_rounds(kind: str, desk: Desk, count: Count) -> None:
+    desk.write("sub.yaml", "steps: [{id: s, run: \"echo x >> trace; wc -l < trace | tr -d ' '\"}]")
+    step = f"steps: [{{id: a, {kind}, until: output == '5', max_rounds: 2}}]"
+    failed = desk.run(step)
+    assert (failed.exit_code, count("trace")) == (1, 2)
+    again = desk.resume(failed)
+    assert (again.exit_code, count("trace")) == (1, 4)
+    assert again.state.step("a").round == 4
+    done = desk.resume(again)
+    assert (done.outputs, count("trace")) == ("5", 5)
+
+
+def test_a_retry_of_a_sub_workflow_that_is_out_of_rounds_is_another_round(
+    desk: Desk, count: Count
+) -> None:
+    desk.write("sub.yaml", "steps: [{id: s, run: \"echo x >> trace; wc -l < trace | tr -d ' '\"}]")
+    done = desk.run(
+        f"steps: [{{id: a, workflow: sub.yaml, until: output == '3', max_rounds: 2, {QUICK}}}]"
+    )
+    assert (done.outputs, count("trace")) == ("3", 3)
+
+
+def test_items_that_were_not_started_are_told_of_and_are_no_success(desk: Desk) -> None:
+    """A wrong key is wrong for every item: none is started after it, and it is said so."""
+    done = desk.run("""
+        steps:
+          - id: each
+            for_each: [a, b, c, d]
+            max_parallel: 1
+            continue_on_error: true
+            run: |
+              test ${{ item }} = a || { echo "HTTP 401 Unauthorized: invalid api key" >&2; exit 1; }
+              echo fine
+    """)
+    each = done.state.step("each")
+    assert (done.exit_code, done.outputs, each.status) == (0, ["fine", None, None, None], "failed")
+    assert each.failure is not None
+    assert each.failure.message.startswith("1 of 4 items failed, 2 not started; each[1]: ")
