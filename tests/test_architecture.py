@@ -14,6 +14,7 @@ FLOORS = (
     {"store", "failures", "steps"},
     {"workflow", "recovery"},
     {"report"},
+    {"tui"},
     {"runner"},
     {"clock", "requests", "pinned", "stop_signals", "notify", "foresight", "stubs"},
     {"diagnose"},
@@ -66,8 +67,15 @@ def test_no_file_outgrows_a_head() -> None:
 
 
 def test_third_party_modules_stay_where_they_belong() -> None:
-    """Rich in the live view, Typer in the command line, PyYAML at the border."""
-    homes = {"rich": {"report"}, "typer": {"cli"}, "yaml": {"workflow", "failures", "stubs"}}
+    """Rich in the live view, Textual in the interactive one, Typer in the command line, PyYAML at
+    the border.
+    """
+    homes = {
+        "rich": {"report"},
+        "textual": {"tui"},
+        "typer": {"cli"},
+        "yaml": {"workflow", "failures", "stubs"},
+    }
     for path in FILES:
         for name in imported(path):
             allowed = homes.get(name.partition(".")[0])

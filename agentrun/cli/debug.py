@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """
 agentrun debug latest
+agentrun debug latest --plain               # text, not the interactive view of a terminal
 agentrun debug latest --at label            # as it was when `label` last ended
 agentrun debug latest --report html > failure.html
 agentrun debug latest --json | jq '.incidents[0].failure'
@@ -47,49 +48,51 @@ def debug_command(
         str | None,
         typer.Option("--ask", metavar="TEXT", help="Ask the workflow's debugger agent about it."),
     ] = None,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Print text, on a terminal too: no interactive view.")
+    ] = False,
     json: options.JsonFlag = False,
 ) -> int:
     """Explain a failure: what happened, what each attempt saw and printed, the state before it.
 
     Replays the task from its journal and proposes fixes. Without --apply nothing is run and nothing
-    is changed.
+    is changed. On a terminal, with the extra `tui`, it opens a view to step through the events.
     """
     import time
 
     from agentrun import diagnose
-    from agentrun.cli.task_view import definition, item_of, log_of, open_view, output_of, shown
+    from agentrun.cli import interactive
+    from agentrun.cli.task_view import open_view, sources_of
     from agentrun.report import screen
     from agentrun.report.fixes_view import fix_lines
-    from agentrun.report.incident import Sources, incidents
+    from agentrun.report.incident import incidents
     from agentrun.report.moment import moment
     from agentrun.store.manager import CheckpointManager
 
     now = settings.current()
     view, out = open_view(now, task), screen.stdout(color=now.color)
-    records = view.records[: moment(view.records, at)] if at is not None else view.records
-    state = view.state_at(records[-1].seq)
-    sources = Sources(
-        records,
-        definition(view),
-        output=lambda state, key: output_of(view, state, key),
-        inputs=lambda state: shown(view, state.inputs),
-        item=lambda state, key: item_of(view, state, key),
-        log=lambda step, attempt: log_of(view, step, attempt),
-    )
-    found = incidents(state, sources)
+    seq = view.records[-1].seq if at is None else moment(view.records, at)
+    here = not (plain or json or report or apply or ask is not None) and interactive.possible(now)
+    if here and interactive.installed():
+        return interactive.debug(view, now, None if at is None else seq)
+    records = view.records[:seq]
+    state = view.state_at(seq)
+    found = incidents(state, sources_of(view, records))
     folder = now.folder_option()
     manager = CheckpointManager(now.root)
     cases = diagnose.cases(manager, view, state, [each.step for each in found], time.time())
     if ask is not None:
         return _ask(ask, view, found)
     if apply is not None:
-        return _apply(apply, view.task_id, cases, now)
+        return apply_fix(apply, view.task_id, cases, now)
     form = ReportForm.json if json else report
     if form is None:
         from agentrun.report.debug_view import debug_lines
 
         out.lines(debug_lines(state, found, records, out, folder))
         out.lines(fix_lines(cases, out, now.command("debug", view.task_id, "--apply")))
+        if here:
+            interactive.tell_how(now)
         return 0
     from agentrun.report import debug_report
     from agentrun.report.result import write_json
@@ -103,7 +106,7 @@ def debug_command(
     return 0
 
 
-def _apply(wanted: str, task_id: str, cases: "Sequence[Case]", now: settings.Settings) -> int:
+def apply_fix(wanted: str, task_id: str, cases: "Sequence[Case]", now: settings.Settings) -> int:
     """Resume the task with the chosen fix; its next attempt shows whether it works."""
     from agentrun import diagnose
     from agentrun.app import resume_task

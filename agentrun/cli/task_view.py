@@ -3,15 +3,17 @@
 A recorded secret stays a placeholder (`[secret TOKEN]`): looking at a task never needs the secret.
 """
 
+from collections.abc import Sequence
+
 from msgspec import structs
 
 from agentrun.cli.settings import Settings
-from agentrun.core import address
+from agentrun.core import address, events as ev
 from agentrun.core.model import Json, Workflow
 from agentrun.core.state import TaskState
 from agentrun.core.value import Items, Value
 from agentrun.errors import AgentrunError, about
-from agentrun.report.incident import Log
+from agentrun.report.incident import Log, Sources
 from agentrun.store.manager import CheckpointManager
 from agentrun.store.view import TaskView
 
@@ -74,14 +76,28 @@ def item_of(view: TaskView, state: TaskState, key: str) -> Json:
     return None
 
 
-def log_of(view: TaskView, step: str, attempt: int) -> Log | None:
+def sources_of(
+    view: TaskView, records: Sequence[ev.Recorded], tail_bytes: int = TAIL_BYTES
+) -> Sources:
+    """Return where what is told of a failure comes from."""
+    return Sources(
+        records,
+        definition(view),
+        output=lambda state, key: output_of(view, state, key),
+        inputs=lambda state: shown(view, state.inputs),
+        item=lambda state, key: item_of(view, state, key),
+        log=lambda step, attempt: log_of(view, step, attempt, tail_bytes),
+    )
+
+
+def log_of(view: TaskView, step: str, attempt: int, tail_bytes: int = TAIL_BYTES) -> Log | None:
     """Return the end of an attempt's log, None when it printed nothing."""
     path = view.log_path(step, attempt)
     try:
         with path.open("rb") as file:
             size = file.seek(0, 2)
-            file.seek(max(0, size - TAIL_BYTES))
-            tail = file.read(TAIL_BYTES)
+            file.seek(max(0, size - tail_bytes))
+            tail = file.read(tail_bytes)
     except OSError:
         return None
     return Log(str(path), size, tail.decode("utf-8", "replace")) if size else None

@@ -72,7 +72,7 @@ def _incident(
     what = failure_text(failure, 400) if failure else words.one_line(incident.question)
     yield f"{screen.paint('red', incident.step)}: {what}"
     if failure is not None:
-        yield from _facts(failure, screen)
+        yield from failure_facts(failure, screen)
     yield from _diagnosis(incident, screen)
     yield from _heading("what happened", screen)
     yield from timeline_lines(state.task_id, records, screen, only=incident.step)
@@ -87,7 +87,8 @@ def _heading(text: str, screen: Screen) -> Iterator[str]:
     yield screen.paint("bold", text)
 
 
-def _facts(failure: Failure, screen: Screen) -> Iterator[str]:
+def failure_facts(failure: Failure, screen: Screen) -> Iterator[str]:
+    """Yield how a failure was classified, by which rule, on what evidence."""
     because = f"rule {failure.rule}" if failure.rule else "no rule matched"
     if failure.evidence:
         because += f" on {words.one_line(failure.evidence, 120)!r}"
@@ -143,6 +144,6 @@ def _attempt(seen: Seen, screen: Screen) -> Iterator[str]:
         yield f"  | {line}"
 
 
-def log_lines(text: str) -> list[str]:
+def log_lines(text: str, limit: int = MAX_LOG_LINES) -> list[str]:
     """Return the last lines of a log, harmless."""
-    return [line[:400] for line in words.safe(text).splitlines()][-MAX_LOG_LINES:]
+    return [line[:400] for line in words.safe(text).splitlines()][-limit:]

@@ -80,7 +80,12 @@ class Sources(Struct, frozen=True):
 
 def incidents(state: TaskState, sources: Sources) -> list[Incident]:
     """Return the incidents of a task, the one its ending is about first."""
-    return [_incident(key, state, sources) for key in failed_steps(state)[:MAX_INCIDENTS]]
+    return [_incident(key, state, sources) for key in incident_steps(state)]
+
+
+def incident_steps(state: TaskState) -> list[str]:
+    """Return the steps whose incidents are told."""
+    return failed_steps(state)[:MAX_INCIDENTS]
 
 
 def failed_steps(state: TaskState) -> list[str]:
@@ -109,7 +114,7 @@ def _incident(key: str, state: TaskState, sources: Sources) -> Incident:
     before_seq = (first or (own[0].seq if own else state.seq)) - 1
     before = _before(key, before_seq, state, sources)
     attempts = list(_attempts(own, key, sources.log))
-    definition = _definition(sources.workflow, key)
+    definition = definition_of(sources.workflow, key)
     return Incident(
         step=key,
         seq=own[-1].seq if own else state.seq,
@@ -130,7 +135,7 @@ def _before(key: str, seq: int, state: TaskState, sources: Sources) -> TaskState
     """Return a state in which what the step needs is as it was after `seq`: the last one, unless
     something has happened to any of that since.
     """
-    definition = _definition(sources.workflow, key)
+    definition = definition_of(sources.workflow, key)
     scope = address.parent_scope(key)
     needs = [address.inside(scope, need) for need in (definition.needs if definition else ())]
     later = (recorded.event for recorded in sources.records[seq:])
@@ -193,7 +198,7 @@ def _seen(
     return Seen(event.attempt, began, took, words[type(event)], failure, changes, log)
 
 
-def _definition(workflow: Workflow | None, key: str) -> Step | None:
+def definition_of(workflow: Workflow | None, key: str) -> Step | None:
     """Return the step's definition; that of a step inside a sub-workflow too, where it is known."""
     part, _, rest = key.partition("/")
     if workflow is None:
@@ -202,7 +207,7 @@ def _definition(workflow: Workflow | None, key: str) -> Step | None:
     if not rest or step is None:
         return step
     path = step.spec.get("path") or step.spec.get("workflow") or step.spec.get("file")
-    return _definition(workflow.subworkflows.get(str(path)), rest)
+    return definition_of(workflow.subworkflows.get(str(path)), rest)
 
 
 def _written(step: Step | None) -> Json:

@@ -56,7 +56,13 @@ def timeline_lines(
     task_id: str, records: Sequence[ev.Recorded], screen: Screen, *, only: str | None = None
 ) -> Iterator[str]:
     """Yield the lines; of a long story the beginning and the end."""
-    told = list(timeline(task_id, records, only))
+    yield from told_lines(list(timeline(task_id, records, only)), screen, only=only)
+
+
+def told_lines(
+    told: Sequence[tuple[ev.Recorded, Sentence]], screen: Screen, *, only: str | None = None
+) -> Iterator[str]:
+    """Yield the lines of what `timeline` told."""
     half = MAX_LINES // 2
     for index, (recorded, said) in enumerate(told):
         if len(told) > MAX_LINES and half <= index < len(told) - half:

@@ -1,0 +1,49 @@
+"""What an adjustment, or a fix, changed about a step: its definition before and after."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from msgspec import to_builtins
+
+from agentrun.core.events import Adjustment
+from agentrun.core.model import Json, Step
+from agentrun.recovery.adjust.apply import adjusted
+from agentrun.report import words
+from agentrun.report.result import json_text
+from agentrun.report.screen import Screen
+
+_ABSENT: tuple[Json, ...] = (None, (), [], {}, False)
+
+
+def adjustment_lines(
+    step: Step | None, before: Sequence[Adjustment], new: Sequence[Adjustment], screen: Screen
+) -> Iterator[str]:
+    """Yield why the step was changed and what is different in it. `before` were in force already;
+    without a definition (`step` None) the changes stand alone.
+    """
+    for adjustment in new:
+        yield f"  {words.one_line(adjustment.reason or adjustment.kind)}"
+        if step is None:
+            yield f"  {screen.paint('green', '+ ' + _text(dict(adjustment.change)))}"
+    if step is None:
+        return
+    old = to_builtins(adjusted(step, before))
+    now = to_builtins(adjusted(step, [*before, *new]))
+    for name, was, is_ in _differences(old, now, ""):
+        if was not in _ABSENT:
+            yield f"  {screen.paint('red', f'- {name}: {_text(was)}')}"
+        if is_ not in _ABSENT:
+            yield f"  {screen.paint('green', f'+ {name}: {_text(is_)}')}"
+
+
+def _differences(old: Json, new: Json, name: str) -> Iterator[tuple[str, Json, Json]]:
+    """Yield the smallest parts that differ, by their dotted names."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in dict.fromkeys([*old, *new]):
+            inner = name if key in {"step", "spec"} and not name else f"{name}.{key}".strip(".")
+            yield from _differences(old.get(key), new.get(key), inner)
+    elif old != new:
+        yield name, old, new
+
+
+def _text(value: Json) -> str:
+    return words.one_line(value if isinstance(value, str) else json_text(value))
