@@ -208,10 +208,10 @@ class Schedule:
             case ev.RoundFinished() | ev.StepInterrupted():
                 self.running.discard(event.step)
                 self._again.append(event.step)
-            case ev.FixApplied():
-                self._lower_concurrency(event.step, event.adjustments)
+            case ev.FixApplied() | ev.FixJudged():
+                self._limit_items(event.step)
             case ev.RetryScheduled():
-                self._lower_concurrency(event.step, event.adjustments)
+                self._limit_items(event.step)
                 self._set_timer(event.step)
             case ev.FallbackTaken() | ev.WaitStarted() | ev.ApprovalAsked():
                 self._set_timer(event.step)
@@ -369,13 +369,15 @@ class Schedule:
         if loop_key is not None and (loop := self._loops.get(loop_key)):
             loop.holding.discard(key)
 
-    def _lower_concurrency(self, key: str, adjustments: tuple[ev.Adjustment, ...]) -> None:
-        """Let an item that asks for less parallelism have it for its whole `for_each`."""
+    def _limit_items(self, key: str) -> None:
+        """Let the `for_each` of an item run no more at once than it may now."""
         loop = self._loops.get(address.parent_loop(key) or "")
-        for adjustment in adjustments:
-            wanted = adjustment.change.get("max_parallel")
-            if loop is not None and isinstance(wanted, int):
-                loop.limit = wanted if loop.limit is None else min(loop.limit, wanted)
+        if loop is not None:
+            loop.limit = self._most_at_once(loop.key)
+
+    def _most_at_once(self, key: str) -> int | None:
+        limits = (self.step(key).max_parallel, self._state.step(key).at_once)
+        return min((each for each in limits if each is not None), default=None)
 
     def _set_timer(self, key: str) -> None:
         until = self._state.step(key).until
@@ -459,13 +461,12 @@ class Schedule:
                 begun.append((child_key, child))
         loop = self._open_loop(key, todo, state.count - settled)
         for child_key, child in begun:
-            self._lower_concurrency(child_key, child.adjustments)
             if child.waiting not in {"parked", "person"}:
                 loop.holding.add(child_key)
             self._go_on(child_key, child)
 
     def _open_loop(self, key: str, todo: Sequence[int], unsettled: int) -> _Loop:
-        loop = _Loop(key, self.step(key).max_parallel, unsettled, todo)
+        loop = _Loop(key, self._most_at_once(key), unsettled, todo)
         self._loops[key] = loop
         if unsettled == 0:
             self._prompt.append(Close(key))

@@ -12,7 +12,7 @@ from typing import Literal, assert_never, cast, get_args
 from msgspec import Struct, field
 
 from agentrun.core import events as ev
-from agentrun.core.address import ancestors, under
+from agentrun.core.address import ancestors, item, parent_loop, under
 from agentrun.core.failure import Failure, Kind
 from agentrun.core.model import Json
 from agentrun.core.outcome import Usage
@@ -48,9 +48,10 @@ class StepState(Struct, omit_defaults=True):
     reset. `adjusted` counts the adjustments that the last attempt began with, `adjusted_before`
     those of the attempt before it: what is between is new. `busy_s` is the sum of the attempts'
     durations. `rounds_before` are the rounds that were used up before the last grant. `items` and
-    `count` belong to a `for_each`, `scope` to a sub-workflow. `interruptions` counts those in a
-    row. `fix` is the one to be verified, `fix_begun` True once an attempt with it has begun,
-    `fixes` all that were tried.
+    `count` belong to a `for_each`, and `at_once`, how many items may run at once since they were in
+    each other's way; `scope` to a sub-workflow. `interruptions` counts those in a row. `fix` is the
+    one to be verified, `fix_begun` True once an attempt with it has begun, `fixes` all that were
+    tried.
     """
 
     status: StepStatus = "pending"
@@ -88,6 +89,7 @@ class StepState(Struct, omit_defaults=True):
     process: ev.ProcessNoted | None = None
     items: Value | None = None
     count: int = 0
+    at_once: int | None = None
     scope: ev.ScopeOpened | None = None
     fix: ev.FixApplied | None = None
     fix_begun: bool = False
@@ -315,6 +317,7 @@ def _apply_consequence(
                 _close_scope(state, step, event.step)
             _wait(step, "retry", event.at)
             step.adjustments += event.adjustments
+            _lower_concurrency(state, event.step, event.adjustments)
             state.retries += 1
         case ev.FallbackTaken():
             _wait(step, "retry", time)
@@ -365,10 +368,12 @@ def _apply_consequence(
             step.fix, step.fix_begun = event, False
             step.fixes = (*step.fixes, f"{event.fingerprint}:{event.fix.get('id')}")
             step.adjustments += event.adjustments
+            _lower_concurrency(state, event.step, event.adjustments)
             _use(state, step, event.usage)
         case ev.FixJudged():
             if step.fix and not event.worked:
                 _take_back(step, step.fix.adjustments)
+                _raise_concurrency(state, event.step, step.fix.adjustments)
             step.fix = None
         case ev.Diagnosed():
             step.diagnosis = event
@@ -528,6 +533,27 @@ def _fresh(old: StepState, generation: int) -> StepState:
     """
     fix = None if old.fix is None or old.fix.adjustments else old.fix
     return StepState(generation=generation, fix=fix, fixes=old.fixes, usage=old.usage)
+
+
+def _lower_concurrency(state: TaskState, key: str, changes: Sequence[ev.Adjustment]) -> None:
+    """Let an item that asks for less parallelism have it for its whole `for_each`."""
+    loop = state.steps.get(parent_loop(key) or "") if changes else None
+    for change in changes:
+        wanted = change.change.get("max_parallel")
+        if loop is not None and isinstance(wanted, int):
+            loop.at_once = wanted if loop.at_once is None else min(loop.at_once, wanted)
+
+
+def _raise_concurrency(state: TaskState, key: str, changes: Sequence[ev.Adjustment]) -> None:
+    """Take back what one item has asked for: as few at once as the others still ask for."""
+    loop_key = parent_loop(key)
+    loop = state.steps.get(loop_key or "")
+    if loop_key is None or loop is None or not any("max_parallel" in c.change for c in changes):
+        return
+    loop.at_once = None
+    for index in range(loop.count):
+        other = item(loop_key, index)
+        _lower_concurrency(state, other, state.step(other).adjustments)
 
 
 def _take_back(step: StepState, changes: Sequence[ev.Adjustment]) -> None:
