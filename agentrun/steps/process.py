@@ -15,7 +15,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import subprocess
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from agentrun.steps.kind import AttemptLog
 from agentrun.steps.not_started import evidence_of
 from agentrun.steps.pipes import PipeReader, PipeWriter
 from agentrun.steps.proc_table import GRACE_S, Ending, Target, end_all, find, process_start_time
+from agentrun.steps.spawn import spawn
 
 STDOUT_LIMIT_BYTES = 64 * 1024 * 1024
 DRAIN_S = 0.5
@@ -126,6 +126,7 @@ class _Child:
         self._stdout = bytearray()
         self._flooded = False
         self._over: asyncio.Future[None] = self._loop.create_future()
+        self._looked_at: asyncio.Future[None] = self._loop.create_future()
         self._pid = 0
         self._status: int | None = None
         self._reaped = False
@@ -150,19 +151,15 @@ class _Child:
             on_failure.callback(self.close)
             out = self._reader(child_ends, self._take_stdout)
             err = self._reader(child_ends, self._log.write)
-            into = subprocess.DEVNULL if stdin is None else self._writer(child_ends, stdin)
-            popen = subprocess.Popen(
+            self._pid = spawn(
                 command,
-                stdin=into,
+                env=env,
+                cwd=cwd,
+                stdin=None if stdin is None else self._writer(child_ends, stdin),
                 stdout=out,
                 stderr=err,
-                env=dict(env),
-                cwd=cwd,
-                start_new_session=True,
-                pass_fds=tuple(pass_fds),
+                pass_fds=pass_fds,
             )
-            popen.returncode = 0  # this class reaps; Popen's own reaping would take the status
-            self._pid = popen.pid
             on_failure.pop_all()
         self._watch = ExitWatch(self._loop, self._pid, self._end)
         for file in self._files:
@@ -183,7 +180,9 @@ class _Child:
     # -- while it runs ---------------------------------------------------------------------------
 
     async def run(self, note: Callable[[Note], Awaitable[None]], grace_s: float) -> Exit:
-        await asyncio.wait({self._over}, timeout=NOTE_AFTER_S)
+        look = self._loop.call_later(NOTE_AFTER_S, self._look)
+        await self._looked_at
+        look.cancel()
         if not self._over.done():
             GUARD.watch(self._pid)
             self._guarded = True
@@ -201,9 +200,14 @@ class _Child:
         if not self._reaped and not self._started:
             self._started = process_start_time(self._pid) or 0
 
+    def _look(self) -> None:
+        if not self._looked_at.done():
+            self._looked_at.set_result(None)
+
     def _end(self) -> None:
         if not self._over.done():
             self._over.set_result(None)
+        self._look()
 
     def _take_stdout(self, data: bytes) -> None:
         self._log.write(data)

@@ -75,9 +75,11 @@ def component(spec: Mapping[str, Json]) -> str | None:
 
 async def _execute(ctx: StepContext) -> Success | Evidence:
     from agentrun.steps.process import NotStarted, run_process
+    from agentrun.steps.spawn import program
 
     command = str(ctx.spec["command"])
-    shell = _SHELLS[str(ctx.spec.get("shell", "bash"))]
+    name, *options = _SHELLS[str(ctx.spec.get("shell", "bash"))]
+    shell = (program(name, ctx.env.get("PATH")), *options)
     script = _encoded(command)
     with contextlib.ExitStack() as files:
         argv: tuple[str | bytes, ...] = (*shell, "-c", script)
