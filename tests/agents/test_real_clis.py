@@ -103,6 +103,21 @@ def test_a_retry_goes_on_in_the_same_conversation(
     assert said.index("4711") < said.index("so be it") < said.index("the first attempt was refused")
 
 
+@pytest.mark.parametrize("cli", ["claude", "codex"])
+def test_the_token_of_an_mcp_server_reaches_it_and_no_command_line(
+    real: Real, server: ModelServer, cli: str, tmp_path: Path
+) -> None:
+    world, token = real(cli), "t0ken $HOME 'x' \"y\""
+    program = tmp_path / "server.sh"
+    program.write_text(
+        'printf "%s,%s" "$TOKEN" "$1" > seen.new; ps axww -o args > ps; mv seen.new seen'
+    )
+    told = {"command": "sh", "args": [str(program), "an argument"], "env": {"TOKEN": token}}
+    world.attempt(spec(cli, server, "say alpha", mcp={"shelf": told}))
+    assert (world.work / "seen").read_text() == f"{token},an argument"
+    assert "t0ken" not in (world.work / "ps").read_text()
+
+
 @pytest.mark.parametrize("cli", ["claude", "codex", "opencode"])
 def test_another_steps_conversation_is_branched_off(
     real: Real, server: ModelServer, cli: str

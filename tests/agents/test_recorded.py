@@ -202,3 +202,20 @@ def test_the_schema_goes_to_codex_where_its_api_takes_it(world: World, fake: Fak
     assert "--output-schema" in first.args
     assert "--output-schema" not in second.args
     assert '"required": ["x"]' in second.stdin
+
+
+@pytest.mark.parametrize("cli", ["claude", "codex"])
+def test_what_is_given_to_an_mcp_server_is_in_no_argument(
+    world: World, fake: Fake, cli: str
+) -> None:
+    called = fake(cli).plays(f"{cli}.answer")
+    shelf = {"command": "shelf", "args": ["-v"], "env": {"TOKEN": "of the shelf"}}
+    desk = {"url": "http://localhost:1/mcp", "headers": {"X-Token": "of the desk"}}
+    perform(world, cli, mcp={"shelf": shelf, "desk": desk})
+    (call,) = called.calls
+    assert "of the" not in " ".join(call.args)
+    assert call.env["AGENTRUN_MCP_0_0"] == "of the shelf"
+    assert call.env["AGENTRUN_MCP_1_0"] == "of the desk"
+    told = " ".join(call.args)
+    assert "AGENTRUN_MCP_0_0" in told
+    assert "AGENTRUN_MCP_1_0" in told

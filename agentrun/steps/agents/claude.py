@@ -16,6 +16,7 @@ import msgspec
 from agentrun.core.model import Json
 from agentrun.core.outcome import Usage
 from agentrun.steps.agent import AgentSpec, McpServer
+from agentrun.steps.agents import mcp_values
 from agentrun.steps.agents.contract import (
     Answer,
     Ask,
@@ -74,14 +75,15 @@ def _tools(spec: AgentSpec) -> list[str]:
 def _mcp(servers: Mapping[str, McpServer]) -> list[str]:
     if not servers:
         return []
-    told = {name: _mcp_server(server) for name, server in servers.items()}
+    told = {name: _mcp_server(n, server) for n, (name, server) in enumerate(servers.items())}
     return ["--mcp-config", json.dumps({"mcpServers": told})]
 
 
-def _mcp_server(server: McpServer) -> dict[str, Json]:
+def _mcp_server(place: int, server: McpServer) -> dict[str, Json]:
+    carried = {key: f"${{{name}}}" for key, name in mcp_values.names(place, server).items()}
     if server.url is not None:
-        return {"type": "http", "url": server.url, "headers": dict(server.headers)}
-    return {"command": server.command, "args": list(server.args), "env": dict(server.env)}
+        return {"type": "http", "url": server.url, "headers": carried}
+    return {"command": server.command, "args": list(server.args), "env": carried}
 
 
 def _environment(spec: AgentSpec, env: Mapping[str, str]) -> dict[str, str | None]:
@@ -90,6 +92,7 @@ def _environment(spec: AgentSpec, env: Mapping[str, str]) -> dict[str, str | Non
         "CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK": "1",
         "DISABLE_AUTOUPDATER": "1",
         "CLAUDECODE": None,  # set where agentrun itself was started by it: it refuses to nest
+        **mcp_values.variables(spec.mcp),
     }
     if spec.base_url:
         changes["ANTHROPIC_BASE_URL"] = spec.base_url

@@ -15,7 +15,7 @@ from pathlib import Path
 from agentrun.core.model import Json
 from agentrun.core.outcome import Usage
 from agentrun.steps.agent import AgentSpec, McpServer
-from agentrun.steps.agents import codex_thread
+from agentrun.steps.agents import codex_thread, mcp_values
 from agentrun.steps.agents.contract import (
     Answer,
     Ask,
@@ -118,17 +118,32 @@ def _settings(home: Path) -> Mapping[str, Json]:
 def _environment(spec: AgentSpec, home: Path, env: Mapping[str, str]) -> dict[str, str | None]:
     key = env.get(spec.api_key_env or "OPENAI_API_KEY")
     signed_in = (home / "auth.json").exists() or "CODEX_API_KEY" in env
-    return {} if signed_in or not key else {"CODEX_API_KEY": key}
+    own: dict[str, str | None] = {} if signed_in or not key else {"CODEX_API_KEY": key}
+    return own | mcp_values.variables(spec.mcp)
 
 
 def _mcp(servers: Mapping[str, McpServer]) -> list[str]:
     flags: list[str] = []
-    for name, server in servers.items():
-        told: dict[str, Json] = {"url": server.url, "http_headers": dict(server.headers)}
+    for place, (name, server) in enumerate(servers.items()):
+        carried = mcp_values.names(place, server)
+        told: dict[str, Json] = {"url": server.url, "env_http_headers": carried}
         if server.url is None:
-            told = {"command": server.command, "args": list(server.args), "env": dict(server.env)}
+            told = _mcp_program(server, carried)
         flags += _set(f"mcp_servers.{name}", value=told)
     return flags
+
+
+def _mcp_program(server: McpServer, carried: Mapping[str, str]) -> dict[str, Json]:
+    """Start a server by a shell that gives its values their names. Codex passes on variables, but
+    only under the names that they have, which are Codex's own environment too.
+    """
+    command, args = str(server.command), list(server.args)
+    if not carried:
+        return {"command": command, "args": args}
+    named = " ".join(f'{key}="${name}"' for key, name in carried.items())
+    script = f'export {named}; unset {" ".join(carried.values())}; exec "$0" "$@"'
+    shell = ["-c", script, command, *args]
+    return {"command": "sh", "args": shell, "env_vars": list(carried.values())}
 
 
 def _schema(ask: Ask) -> list[str]:
