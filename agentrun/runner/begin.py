@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
 from agentrun.core import address, events as ev
 from agentrun.core.failure import Failure, Kind
 from agentrun.core.model import Budget, Json, Step
@@ -205,12 +207,28 @@ class Beginning:
     def _hold_back(self, key: str, component: str, answer: "NotYet") -> None:
         now = self._desk.with_.clock.now()
         if answer.park or answer.until - now > self._desk.with_.max_wait_s:
-            reason = f"{component}: {answer.reason}"
-            self._desk.record(ev.StepParked(key, reason, answer.until))
+            self._go_round(key, f"{component}: {answer.reason}", answer.until)
             return
         self._desk.schedule.defer(key, answer.until)
         if answer.cause == "breaker":
             self._desk.warn_once(f"{component}: {answer.reason}; waiting", key)
+
+    def _go_round(self, key: str, reason: str, until: float) -> None:
+        """Don't wait for a component for so long: take the step's next way, or have it fail where
+        the workflow goes on without it; else park the task.
+        """
+        from agentrun.runner.holders import one_goes_on
+
+        step, state = self._desk.look_up(key)
+        late = found(Kind.OVERLOADED, reason, "gate.closed", "resume later")
+        took_effect = state.failure is not None and state.failure.took_effect
+        if state.alternative < len(step.fallback) and (step.idempotent or not took_effect):
+            self._desk.record(ev.FallbackTaken(key, state.alternative + 1, reason))
+        elif step.continue_on_error or one_goes_on(self._desk, key, late):
+            wait_s = max(0.0, until - self._desk.with_.clock.now())
+            self._desk.fail(key, structs.replace(late, retry_after_s=wait_s, took_effect=False))
+        else:
+            self._desk.record(ev.StepParked(key, reason, until))
 
 
 def component_of(step: Step, rendered: Callable[[Json], Json]) -> str | None:

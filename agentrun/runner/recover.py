@@ -6,11 +6,11 @@ from msgspec import structs
 
 from agentrun.core import address, decision as dec, events as ev
 from agentrun.core.model import RetryPolicy
-from agentrun.core.retry import covers
 from agentrun.core.state import StepState
 from agentrun.recovery.budget import time_left_s
 from agentrun.recovery.fallback import way
 from agentrun.runner.desk import Desk
+from agentrun.runner.holders import one_goes_on
 
 if TYPE_CHECKING:
     from agentrun.runner.debug import Debugging
@@ -70,7 +70,7 @@ class Recovering:
                 self._desk.record(ev.FallbackTaken(key, verdict.alternative, verdict.reason))
             case dec.GiveUp():
                 self._desk.record(ev.StepGaveUp(key, verdict.continued, verdict.reason))
-            case dec.Park() if self._held_by_one_that_goes_on(key, state):
+            case dec.Park() if one_goes_on(self._desk, key, state.failure):
                 self._desk.record(ev.StepGaveUp(key, continued=False, reason=verdict.reason))
             case dec.Park():
                 self._desk.record(ev.StepParked(key, verdict.reason, verdict.until))
@@ -83,21 +83,6 @@ class Recovering:
                 self._halt(verdict.reason, "security", key)
             case _:
                 assert_never(verdict)
-
-    def _held_by_one_that_goes_on(self, key: str, state: StepState) -> bool:
-        """Return whether a sub-workflow around the step has an answer to its failure, so that it
-        fails instead of having the whole task wait.
-        """
-        for holder in address.ancestors(key):
-            step, around = self._desk.look_up(holder)
-            if around.scope is None:
-                continue
-            again = step.retry is not None and around.charged < step.retry.max_attempts
-            covered = state.failure is not None and step.retry and covers(step.retry, state.failure)
-            another_way = around.alternative < len(step.fallback)
-            if step.continue_on_error or another_way or (again and covered):
-                return True
-        return False
 
     def _longest_wait_s(self, now: float) -> float:
         """Return the longest wait worth holding a process for: no longer than the budget lasts."""
