@@ -52,7 +52,7 @@ def debug(view: "TaskView", settings: Settings, at: int | None) -> int:
     from agentrun.tui.app import explore
     from agentrun.tui.pages import CaseFile
 
-    state = view.state_at(view.records[-1].seq)
+    state = view.state
 
     @cache
     def cases() -> "Sequence[Case]":
@@ -72,5 +72,6 @@ def _held(view: "TaskView") -> str:
     """Return who works on the task now, as a refusal says it; "" when nobody does."""
     if view.held is None or not view.running:
         return ""
-    holder = view.held.holder
-    return f"Task {view.task_id} is held by process {holder.pid} on {holder.host}."
+    holder, since = view.held.holder, view.held.since
+    who = f"process {holder.pid} on {holder.host} since {since}"
+    return f"Task {view.task_id} is held by {who}."

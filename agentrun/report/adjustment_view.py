@@ -28,11 +28,13 @@ def adjustment_lines(
         return
     old = to_builtins(adjusted(step, before))
     now = to_builtins(adjusted(step, [*before, *new]))
+    lines: dict[str, None] = {}  # what is set for the attempt may also stand in its step
     for name, was, is_ in _differences(old, now, ""):
         if was not in _ABSENT:
-            yield f"  {screen.paint('red', f'- {name}: {_text(was)}')}"
+            lines[screen.paint("red", f"- {name}: {_text(was)}")] = None
         if is_ not in _ABSENT:
-            yield f"  {screen.paint('green', f'+ {name}: {_text(is_)}')}"
+            lines[screen.paint("green", f"+ {name}: {_text(is_)}")] = None
+    yield from (f"  {line}" for line in lines)
 
 
 def _differences(old: Json, new: Json, name: str) -> Iterator[tuple[str, Json, Json]]:

@@ -11,6 +11,7 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
+from textual.screen import Screen
 from textual.widgets import Footer, Input, OptionList, Static, Tab, Tabs
 from textual.widgets.option_list import Option
 
@@ -78,6 +79,7 @@ class DebugView(App[int]):
         self._pages = Pages(file, self._tape)
         self._first = self._tape.opening(file.state) if at is None else at
         self._page, self._stale = "happened", False
+        self._shown = ("", 0, 0)
         self._offered: list[tuple[str, int, list[str]]] | None = None
 
     def compose(self) -> ComposeResult:
@@ -96,19 +98,24 @@ class DebugView(App[int]):
 
     def on_mount(self) -> None:
         """Begin at the failure; a SIGTERM leaves the terminal as it was."""
-        self.query_one(Tabs).can_focus = False
+        self._base.query_one(Tabs).can_focus = False
         self._events.show(self._tape.rows, self._first)
         self._events.focus()
         self.animation_level = "none"
-        self.query_one("#fixes").border_title = "fixes: Enter asks, then applies"
+        self._base.query_one("#fixes").border_title = "fixes: Enter asks, then applies"
         loop = asyncio.get_running_loop()
         if self.is_headless:
             return
         loop.add_signal_handler(signal.SIGTERM, lambda: self.exit(return_code=TERMINATED))
 
     @property
+    def _base(self) -> Screen[object]:
+        """Return the view itself, whatever stands before it."""
+        return self.screen_stack[0]
+
+    @property
     def _events(self) -> EventList:
-        return self.query_one(EventList)
+        return self._base.query_one(EventList)
 
     # --- what is shown ------------------------------------------------------------------------
 
@@ -133,14 +140,20 @@ class DebugView(App[int]):
 
     def _write_page(self) -> None:
         self._stale = False
-        row, pane = self._events.row, self.query_one("#page", VerticalScroll)
+        row, pane = self._events.row, self._base.query_one("#page", VerticalScroll)
         self._write_title(row)
-        out = Painter(pane.scrollable_content_region.width - 1)
-        self.query_one("#text", Static).update(content_of(self._lines(row, out)))
-        self.query_one("#fixes").set_class(self._page == "diagnosis" and self._offers(out), "open")
+        columns = pane.scrollable_content_region.width - 1
+        moment = 0 if row is None or self._page == "diagnosis" else row.seq
+        if (now := (self._page, moment, columns)) == self._shown:
+            return
+        self._shown, out = now, Painter(columns)
+        self._base.query_one("#text", Static).update(content_of(self._lines(row, out)))
+        self._base.query_one("#fixes").set_class(
+            self._page == "diagnosis" and self._offers(out), "open"
+        )
         if self._page == "log":
             pane.scroll_end(animate=False)
-        elif self._page != "diagnosis":
+        else:
             pane.scroll_home(animate=False)
 
     def _lines(self, row: Row | None, out: Painter) -> Iterator[str]:
@@ -160,18 +173,19 @@ class DebugView(App[int]):
         state, held = self._file.state, self._file.held()
         status = shown_status(state, live=bool(held))
         moment = f"event {row.seq:,} of {len(self._tape.records):,}" if row else "no event"
-        wanted = self.query_one(Input).value
+        wanted = self._base.query_one(Input).value
         chosen = (
             f"  {len(self._events.rows):,} with {words.one_line(wanted, 30)!r}" if wanted else ""
         )
-        self.query_one("#title", Static).update(
+        self._base.query_one("#title", Static).update(
             Content.assemble(
                 (state.task_id, "bold"),
                 "  ",
                 (status, NAMES[STATUS_STYLES.get(status, "")]),
                 ("  " + moment, "dim"),
                 (chosen, "$text-warning"),
-            )
+            ),
+            layout=False,
         )
 
     # --- moving -------------------------------------------------------------------------------
@@ -183,15 +197,15 @@ class DebugView(App[int]):
 
     def action_open(self, name: str) -> None:
         """Open a page."""
-        self.query_one(Tabs).active = name
+        self._base.query_one(Tabs).active = name
 
     def action_scroll(self, by: int) -> None:
         """Scroll the page."""
-        self.query_one("#page", VerticalScroll).scroll_relative(y=by, animate=False)
+        self._base.query_one("#page", VerticalScroll).scroll_relative(y=by, animate=False)
 
     def action_filter(self) -> None:
         """Ask for a text to look for."""
-        field = self.query_one(Input)
+        field = self._base.query_one(Input)
         field.add_class("open")
         field.focus()
 
@@ -202,12 +216,12 @@ class DebugView(App[int]):
 
     def on_input_submitted(self, _event: Input.Submitted) -> None:
         """Keep the filter and go back to the events."""
-        self.query_one(Input).set_class(bool(self.query_one(Input).value), "open")
+        self._base.query_one(Input).set_class(bool(self._base.query_one(Input).value), "open")
         self._events.focus()
 
     def action_close(self) -> None:
         """Go back to the events; show all of them, if one was there already."""
-        field = self.query_one(Input)
+        field = self._base.query_one(Input)
         if field.has_focus or self._events.has_focus:
             field.value = ""
             field.remove_class("open")
@@ -227,12 +241,12 @@ class DebugView(App[int]):
                 for step, each in self._pages.proposals()
             ]
             options = [Option(content_of(lines).rstrip()) for _, _, lines in self._offered]
-            self.query_one("#fixes", OptionList).add_options(options)
+            self._base.query_one("#fixes", OptionList).add_options(options)
         return bool(self._offered)
 
     def action_apply(self) -> None:
         """Go to the fixes; from one of them, ask whether to apply it."""
-        fixes = self.query_one("#fixes", OptionList)
+        fixes = self._base.query_one("#fixes", OptionList)
         if not self._offers(Painter(self.size.width)):
             self.action_open("diagnosis")
             self.notify("there is no fix to apply", timeout=3)

@@ -11,7 +11,8 @@ from agentrun import __main__
 from tests.cli.conftest import FAILS, HELLO, Agentrun, Write
 
 ROOT = __main__.__file__.rpartition("/agentrun/")[0]
-HEAVY = {"rich", "pydantic", "jinja2", "jsonschema", "httpx2", "json_repair", "tenacity", "anyio"}
+HEAVY = {"rich", "textual", "pydantic", "jinja2", "jsonschema", "httpx2", "json_repair"}
+HEAVY |= {"tenacity", "anyio"}
 UNUSED_IN_A_RUN = {
     *("yaml", "typer", "ssl", "asyncio.sslproto", "inspect", "ast", "tempfile", "shutil", "random"),
     *("importlib.metadata", "zipfile", "typing_extensions", "json", "difflib"),

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pexpect
@@ -19,11 +20,13 @@ ROOT = __main__.__file__.rpartition("/agentrun/")[0]
 SLEEPS = "steps: [{id: nap, run: sleep 60}]"
 
 
-def terminal(*args: str, width: int = 80) -> "pexpect.spawn[str]":
+def terminal(
+    *args: str, width: int = 80, env: Mapping[str, str] | None = None
+) -> "pexpect.spawn[str]":
     return pexpect.spawn(
         sys.executable,
         ["-m", "agentrun", *args],
-        env={**os.environ, "PYTHONPATH": ROOT, "TERM": "xterm"},
+        env={**os.environ, "PYTHONPATH": ROOT, "TERM": "xterm", **(env or {})},
         dimensions=(24, width),
         encoding="utf-8",
         timeout=30,
@@ -93,3 +96,64 @@ def test_clean_asks_on_a_terminal(write: Write) -> None:
     child.sendline("y")
     assert "1 task removed" in rest(child)
     assert not list(Path("checkpoints").glob("a-*"))
+
+
+NEEDS_REGION = """
+    inputs: {region: {type: string, default: eu}}
+    steps: [{id: a, run: 'echo "${REGION:?not set}"'}]
+"""
+
+
+def test_debug_opens_a_view_and_leaves_the_terminal_as_it_was(write: Write) -> None:
+    rest(terminal("run", str(write("a.yaml", NEEDS_REGION))))
+    child = terminal("debug", "latest")
+    child.expect("What happened")
+    child.send("q")
+    text = rest(child)
+    assert child.exitstatus == 0
+    assert "\x1b[?1049l" in text, "back from the other screen"
+    assert "\x1b[?25h" in text, "the cursor is shown again"
+    child = terminal("debug", "latest")
+    child.expect("What happened")
+    child.kill(signal.SIGTERM)
+    assert "\x1b[?1049l" in rest(child)
+    assert child.exitstatus == 143
+
+
+def test_a_fix_chosen_in_the_view_is_applied_as_by_apply(write: Write) -> None:
+    rest(terminal("run", str(write("a.yaml", NEEDS_REGION))))
+    child = terminal("debug", "latest")
+    child.expect("What happened")
+    child.send("a")
+    child.expect("env.REGION")
+    child.send("\r")
+    child.expect("and resume")
+    child.send("y")
+    plain = _CONTROL.sub("", rest(child).rpartition("\x1b[?1049l")[2])
+    assert child.exitstatus == 0
+    assert "succeeded: 1 step" in plain
+    assert plain.splitlines()[-1] == "eu"
+
+
+def test_debug_prints_text_where_a_view_is_not_wanted_or_can_not_be(write: Write) -> None:
+    rest(terminal("run", str(write("a.yaml", NEEDS_REGION))))
+    hidden = "import sys; sys.modules['textual'] = None; from agentrun.__main__ import main; main()"
+    child = pexpect.spawn(
+        sys.executable,
+        ["-c", hidden, "debug", "latest"],
+        env={**os.environ, "PYTHONPATH": ROOT, "TERM": "xterm"},
+        encoding="utf-8",
+        timeout=30,
+    )
+    without = rest(child)
+    assert "apply one" in without
+    assert without.count("pip install 'agentrun-cli[tui]'") == 1
+    assert child.exitstatus == 0
+    dumb = terminal("debug", "latest", env={"TERM": "dumb"})
+    for child in (terminal("debug", "latest", "--plain"), dumb):
+        text = rest(child)
+        assert child.exitstatus == 0
+        assert "apply one" in text
+        assert "\x1b[?1049h" not in text
+        assert "tui" not in text
+    assert "\x1b" not in text
