@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -59,11 +60,12 @@ class Incident:
 @dataclass
 class Ended:
     """How it ended, and by whom the last fix was proposed. `seconds` is the time from the incident
-    to the choice of its fix; `memory` is what was learnt.
+    to the choice of its fix, `wall_s` that of the whole command; `memory` is what was learnt.
     """
 
     ending: Ending
     seconds: float = 0.0
+    wall_s: float = 0.0
     by: str = ""
     asked: int = 0
     wrong_kept: bool = False
@@ -92,8 +94,9 @@ def run(incident: Incident, *, agent: bool, memory: dict[str, bytes] | None = No
             (shared / name).write_bytes(data)
         if incident.setup:
             subprocess.run(["bash", "-c", _filled(incident.setup)], cwd=folder, check=True)
+        began = time.monotonic()
         code, said = _type(folder)
-        ended = Ended(ENDINGS.get(code, "stuck"))
+        ended = Ended(ENDINGS.get(code, "stuck"), wall_s=time.monotonic() - began)
         _judge(incident, folder, said, ended, agent=agent)
         if shared.exists():
             files = [each for each in shared.iterdir() if each.suffix == ".json"]

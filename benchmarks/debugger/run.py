@@ -52,6 +52,7 @@ def _report(
     everything = [*rules, *agent, *(ended for _one, ended in second)]
     by_memory = [e for _one, e in second if e.ending == CURED and e.by == "memory" and not e.asked]
     slow = [one.name for one, e in second if e.seconds > FAST_ENOUGH_S]
+    walls = sorted(e.wall_s for _one, e in second) or [0.0]
     report = {
         "incidents": len(incidents),
         "curable": len(curable),
@@ -60,6 +61,7 @@ def _report(
         "second_time": len(second),
         "second_time_by_memory_alone": len(by_memory),
         "second_time_slow": slow,
+        "second_time_wall_s": {"median": walls[len(walls) // 2], "most": walls[-1]},
         "wrong_fixes_kept": sum(each.wrong_kept for each in everything),
         "unsafe_fixes_applied_below_full": sum(each.unsafe for each in everything),
         "unexpected": [e.problem for e in everything if e.problem],
@@ -82,6 +84,7 @@ def _text(
         again_ = later.get(one.name)
         told = "" if again_ is None else f"{again_} {again_.seconds:.2f} s"
         lines.append(f"{one.name:38} {alone!s:20} {asked!s:20} {told}")
+    walls = report["second_time_wall_s"]
     later_by_memory = report["second_time_by_memory_alone"]
     share = 100 / max(1, report["curable"])
     lines += [
@@ -90,6 +93,7 @@ def _text(
         f"cured by rules and memory   {share * report['cured_by_rules_and_memory']:.0f} %",
         f"cured with an agent         {share * report['cured_with_an_agent']:.0f} %",
         f"second time by memory       {later_by_memory} of {report['second_time']}",
+        f"  the whole command         {walls['median']:.2f} s, at most {walls['most']:.2f} s",
         f"wrong fixes kept            {report['wrong_fixes_kept']}",
         f"unsafe fixes below full     {report['unsafe_fixes_applied_below_full']}",
         *(f"UNEXPECTED {each}" for each in report["unexpected"]),

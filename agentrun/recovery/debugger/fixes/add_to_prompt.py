@@ -1,9 +1,12 @@
-"""Tell the agent something it did not know."""
+"""Tell the agent something it did not know. What sends it somewhere, or has it run something, is
+for `full`: the hint may come from an agent that believed what a log told it.
+"""
 
 from collections.abc import Mapping
 
 from agentrun.core.model import Json
 from agentrun.recovery.debugger.fixes import FixKind, text_problem
+from agentrun.recovery.debugger.fixes.reach import gives_orders
 from agentrun.recovery.debugger.incident import Incident
 
 
@@ -20,6 +23,7 @@ KIND = FixKind(
     diff=lambda params, _incident: "\n".join(
         f"+ {line}" for line in str(params["text"]).split("\n")
     ),
+    risk=lambda params, _incident: "full" if gives_orders(str(params["text"])) else "safe",
     change=lambda params, _incident: {"prompt_addition": params["text"]},
     params={"text": "what the agent should know"},
 )

@@ -1,13 +1,19 @@
 """Whether a new value makes a step reach for something else than the old one did.
 
-A value that names another host, leaves the step's folder, or looks like an option of a program may
-change what is run or whom it talks to, however harmless the parameter's name: that is for `full`.
+A value that names another host, leaves the step's folder, looks like an option of a program, or
+brings shell syntax along (`;`, `|`, `$(`) may change what is run or whom it talks to, however
+harmless the parameter's name: that is for `full`.
 """
 
 import posixpath
+import re
 from urllib.parse import urlsplit
 
 from agentrun.core.model import Json
+
+_SHELL = re.compile(r"[;|&`<>\n]|\$[({A-Za-z_]")
+_SHELL_IN_URL = re.compile(r"[\s;|`<>]|\$[({A-Za-z_]")
+_ORDER = re.compile(r"://(?!localhost\b|127\.|\[::1\]|0\.0\.0\.0)|\|\s*\w*sh\b|\$\(")
 
 
 def goes_elsewhere(old: Json, new: Json) -> bool:
@@ -20,12 +26,25 @@ def goes_elsewhere(old: Json, new: Json) -> bool:
         return False
     before = old if isinstance(old, str) else ""
     if "://" in new:
-        return _host(new) != _host(before)
+        return _host(new) != _host(before) or _brings(_SHELL_IN_URL, before, new)
+    if _brings(_SHELL, before, new):
+        return True
     if new.startswith("-"):
         return not before.startswith("-")
     if new.startswith(("/", "~", "@")) or ".." in new.split("/"):
         return posixpath.dirname(new) != posixpath.dirname(before)
     return False
+
+
+def gives_orders(text: str) -> bool:
+    """Return whether a hint names an address elsewhere or a command to be run: nothing to tell an
+    agent that may run things, on the word of another.
+    """
+    return _ORDER.search(text) is not None
+
+
+def _brings(syntax: re.Pattern[str], old: str, new: str) -> bool:
+    return syntax.search(new) is not None and syntax.search(old) is None
 
 
 def _host(text: str) -> tuple[str, str]:

@@ -1,8 +1,8 @@
 """Set an environment variable for the step.
 
 Safe are variables that the workflow knows (declared by the step, or named like an input) and a few
-that only say how to print; all others may decide what is run, and are for `full`. Credentials are
-never set.
+that only say how to print; all others may decide what is run, and are for `full`. So is a variable
+that the step runs (`eval "$X"`, `$X --flag`, `python3 "$X"`). Credentials are never set.
 """
 
 import re
@@ -24,6 +24,13 @@ _DECIDES_WHAT_RUNS = re.compile(
     r"|XDG_.*|.*CONFIG.*|.*_HOME",
     re.IGNORECASE,
 )
+_RUNS = (
+    r"(?:(?:^|[;&|(`{]|\b(?:then|do|else|if|while|exec)\s|!\s)\s*(?:\.\s+)?"
+    r"|\b(?:eval|source|xargs)\b[^\n;|&]*|\s-c\s+"
+    r"|\b(?:python3?|node|ruby|perl|(?:ba|z|da)?sh|sudo|env|nohup|time)\s+(?:-\S+\s+)*)"
+    r"[\"']*\$\{?%s\b"
+)
+"""Where a shell runs a variable: as a command, or as what a command is told to run."""
 HARMLESS = frozenset(
     {"PYTHONUTF8", "PYTHONIOENCODING", "PYTHONUNBUFFERED", "LANG", "LC_ALL", "LC_CTYPE", "LANGUAGE"}
     | {"TZ", "TERM", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "CI", "DEBIAN_FRONTEND"}
@@ -52,7 +59,17 @@ def _risk(params: Mapping[str, Json], incident: Incident) -> Risk:
     if any(key.upper() == name.upper() and str(v) == value for key, v in incident.inputs.items()):
         return "safe"
     declared = incident.step.env.get(name)
-    return "full" if declared is None or goes_elsewhere(declared, value) else "safe"
+    if declared is None or goes_elsewhere(declared, value) or _is_run(name, incident):
+        return "full"
+    return "safe"
+
+
+def _is_run(name: str, incident: Incident) -> bool:
+    """Return whether the step, a check or a remedy runs what the variable holds."""
+    step = incident.step
+    texts = [*step.spec.values(), *step.checks, *(remedy.run for remedy in step.remedies)]
+    found = re.compile(_RUNS % re.escape(name), re.MULTILINE)
+    return any(found.search(text) for text in texts if isinstance(text, str))
 
 
 def _diff(params: Mapping[str, Json], incident: Incident) -> str:
