@@ -127,7 +127,9 @@ class Beginning:
             case "wait":
                 event = special.wait_started(key, render(step.spec, scope), now)
             case "approval":
-                event = special.approval_asked(key, render(step.spec, scope), now)
+                asked = self._desk.redact(render(step.spec, scope))
+                assert isinstance(asked, dict)
+                event = special.approval_asked(key, asked, now)
             case _:
                 event = self._opened(key, step, state, scope)
         if isinstance(event, Failure):

@@ -17,6 +17,8 @@ from agentrun.core.model import Json
 MIN_CHARS = 4
 MIN_LINE_CHARS = 8
 MIN_BASE64_CHARS = 6
+URL_SAFE = ("!'()*", "!$&'()*+,/:;=?@", "!#$&'()*+,/:;=?@[]")
+"""What URL encoders leave as it is: a part of a query, a path as clients send it, a whole URL."""
 START_BYTES = 4
 """How much of a guise is looked up at once; no guise is shorter."""
 
@@ -174,7 +176,8 @@ def _encoded(value: str) -> Iterator[bytes]:
 def _escaped(value: str) -> Iterator[str]:
     from urllib.parse import quote, quote_plus
 
-    for text in (quote(value, safe=""), quote(value), quote_plus(value)):
+    by_safe = (quote(value, safe=safe) for safe in ("", "/", *URL_SAFE))
+    for text in (*by_safe, quote_plus(value)):
         yield text
         yield re.sub(r"%[0-9A-F]{2}", lambda found: found[0].lower(), text)
     for ascii_only in (True, False):

@@ -22,6 +22,8 @@ from agentrun.errors import UsageError
 
 MIN_LENGTH = 4
 MIN_ENCODED = 6
+URL_SAFE = ("!'()*", "!$&'()*+,/:;=?@", "!#$&'()*+,/:;=?@[]")
+"""What URL encoders leave as it is: a part of a query, a path as clients send it, a whole URL."""
 LITERAL = "|json"
 """The reference of the placeholder before a number that holds a secret's digits."""
 FREE_TEXT = frozenset(
@@ -34,6 +36,10 @@ class Secrets:
     """The secrets of a task, by name."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
+        self.learn(values)
+
+    def learn(self, values: Mapping[str, str]) -> None:
+        """Know these from now on, instead of those known so far."""
         forms: dict[str, str] = {}
         for name, value in values.items():
             if len(value) >= MIN_LENGTH:
@@ -148,6 +154,8 @@ def _forms(value: str) -> Iterable[tuple[str, str]]:
     yield "|url-lower", _lower_escapes(quoted)
     yield "|url-plus", quote_plus(value)
     yield "|url-path", quote(value)
+    for number, safe in enumerate(URL_SAFE):
+        yield f"|url-{number}", quote(value, safe=safe)
     data = value.encode("utf-8", "surrogateescape")
     yield "|hex", data.hex()
     yield "|HEX", data.hex().upper()

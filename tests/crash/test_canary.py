@@ -5,7 +5,10 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -20,6 +23,7 @@ FORMS = {
     "base64 for URLs": base64.urlsafe_b64encode(CANARY.encode()).decode(),
     "URL": quote(CANARY, safe=""),
     "URL, with plus": quote_plus(CANARY),
+    "URL, as a client sends it": quote(CANARY, safe="&=+/"),
     "hexadecimal": CANARY.encode().hex(),
     "JSON": json.dumps(CANARY)[1:-1],
 }
@@ -46,6 +50,15 @@ def tell():
 def fail():
     raise RuntimeError("refused for " + os.environ["CANARY"])
 """
+AGENT = (
+    PRINT
+    + r"""
+sys.stdin.read()
+if "--fail" in sys.argv:
+    print(json.dumps({"session": "plain", "error": "401 for " + forms[1], "text": secret}))
+    sys.exit(1)
+"""
+)
 WORKFLOW = """
 secrets: [CANARY]
 steps:
@@ -59,18 +72,46 @@ steps:
   - {id: checked, run: "echo $CANARY", checks: ["test -n '' # $CANARY"], continue_on_error: true}
   - {id: raised, python: "steps.py:fail", continue_on_error: true}
   - {id: failed, run: "echo cannot open $CANARY >&2; exit 3", continue_on_error: true}
-  - {id: asked, if: always(), approval: "publish ${{ env.CANARY }}?"}
+  - id: http
+    http:
+      method: POST
+      url: "${{ env.SERVER }}/${{ env.CANARY }}?token=${{ env.CANARY }}"
+      headers: {Authorization: "Basic ${{ env.CANARY64 }}"}
+      json: {token: "${{ env.CANARY }}"}
+  - id: http_failed
+    http: {method: GET, url: "${{ env.SERVER }}/fail?token=${{ env.CANARY }}"}
+    continue_on_error: true
+  - id: agent
+    env: {KEY: "${{ env.CANARY }}"}
+    agent:
+      cli: {command: "agent", format: text, prompt: stdin}
+      prompt: "use ${{ env.CANARY }}"
+  - id: agent_failed
+    agent:
+      cli: {command: "agent --fail", result: text, session: session, error: error, prompt: stdin}
+      prompt: "use ${{ env.CANARY }}"
+    continue_on_error: true
+  - id: asked
+    if: always()
+    approval: {message: "publish ${{ env.CANARY }}?", options: [approve, "${{ env.CANARY }}"]}
   - {id: last, if: always(), run: "ps axww -o args; echo ${{ steps.parsed.output }} | wc -c"}
 outputs: {last: "${{ steps.last.output }}", parsed: "${{ steps.parsed.output }}"}
 """
 
 
-def agentrun(folder: Path, *args: str) -> "subprocess.CompletedProcess[bytes]":
+def agentrun(folder: Path, *args: str, server: str = "") -> "subprocess.CompletedProcess[bytes]":
     """Run the command with the secret in its environment."""
     env = os.environ | {"CANARY": CANARY, "PYTHON": sys.executable, "PYTHONPATH": str(REPO)}
     env["XDG_CACHE_HOME"] = str(folder / "cache")
+    env["PATH"] = f"{folder / 'bin'}:{env['PATH']}"
+    env |= {"SERVER": server, "CANARY64": FORMS["base64"]}
     command = [sys.executable, "-m", "agentrun", *args]
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, check=False)
+
+
+def succeeded(told: str) -> set[str]:
+    """Return the steps that are said to be done."""
+    return {words[1] for line in told.splitlines() if (words := line.split())[2:3] == ["done"]}
 
 
 def found_in(data: bytes) -> list[str]:
@@ -78,28 +119,68 @@ def found_in(data: bytes) -> list[str]:
     return [name for name, form in FORMS.items() if form.encode() in data]
 
 
+def leaks(folder: Path) -> dict[str, list[str]]:
+    """Return the files that hold the secret, by name or content, and in which forms."""
+    return {
+        str(path.relative_to(folder)): forms
+        for path in folder.rglob("*")
+        if path.is_file() and (forms := found_in(path.read_bytes() + path.name.encode()))
+    }
+
+
+class Echo(BaseHTTPRequestHandler):
+    """Says what it was told, in every form, in the body and in a header."""
+
+    def answer(self) -> None:
+        asked = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        in_text = base64.b64encode(b"x" + CANARY.encode()).decode()
+        body = "\n".join([self.path, *FORMS.values(), base64.b64encode(asked).decode()])
+        body = body.replace(FORMS["base64 after a byte"], in_text)
+        self.send_response(500 if "/fail" in self.path else 200)
+        self.send_header("X-Raw", CANARY.encode().decode("latin-1"))
+        self.send_header("X-Base64", FORMS["base64"])
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    do_GET = do_POST = answer  # noqa: N815 - the names are those of http.server
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Echo) as running:
+        Thread(target=running.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{running.server_port}"
+        running.shutdown()
+
+
 @pytest.mark.slow
-def test_a_secret_is_found_nowhere(tmp_path: Path) -> None:
+def test_a_secret_is_found_nowhere(tmp_path: Path, server: str) -> None:
     """Nowhere on disk, in events, on the screen or in `ps`. The result alone holds it: it is what
     the person asked for.
     """
     (tmp_path / "workflow.yaml").write_text(WORKFLOW)
     (tmp_path / "steps.py").write_text(STEPS)
     (tmp_path / "print.py").write_text(PRINT)
+    (tmp_path / "bin").mkdir()
+    agent = tmp_path / "bin" / "agent"
+    agent.write_text(f"#!{sys.executable}\n{AGENT}")
+    agent.chmod(0o755)
     events = ("--events", "events.ndjson")
-    first = agentrun(tmp_path, "run", "workflow.yaml", "--task-id", "canary", *events)
+    first = agentrun(
+        tmp_path, "run", "workflow.yaml", "--task-id", "canary", *events, server=server
+    )
     assert first.returncode == 3, first.stderr.decode()
+    assert {"http", "agent"} <= succeeded(first.stderr.decode()), first.stderr.decode()
+    assert leaks(tmp_path) == {}, "while it is paused"
     second = agentrun(tmp_path, "resume", "canary", "--answer", "asked=approve", *events)
     assert second.returncode == 0, second.stderr.decode()
     outputs = json.loads(second.stdout)
     assert outputs["parsed"] == CANARY, "the task itself has the value, also after a resume"
     assert not found_in(outputs["last"].encode()), "ps shows it"
-    leaks = {
-        str(path.relative_to(tmp_path)): forms
-        for path in tmp_path.rglob("*")
-        if path.is_file() and (forms := found_in(path.read_bytes() + path.name.encode()))
-    }
-    assert not leaks
+    assert leaks(tmp_path) == {}
     said = {
         "run": first.stdout + first.stderr,
         "resume": second.stderr,
