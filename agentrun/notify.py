@@ -2,12 +2,15 @@
 
 An address that begins with http:// or https:// gets one JSON object by POST; any other is an
 address of Apprise (Slack, mail, ...), which the extra `[alerts]` installs. A notification that
-can't be delivered is a warning in the task's journal and never changes how the task ended. Nothing
-that is sent holds a declared secret, and no address is shown: it may be a secret itself.
+can't be delivered is a warning in the task's journal and never changes how the task ended, nor
+holds it up for longer than PATIENCE_S in all, whatever a service or a plug-in does. Nothing that is
+sent holds a declared secret, and no address is shown: it may be a secret itself.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,11 +21,18 @@ from agentrun.steps.redact import Redactor
 from agentrun.workflow.expressions import ExpressionError, render
 
 TIMEOUT_S = 10.0
+PATIENCE_S = 15.0
+"""For all notifications of an ending together: they are sent at the same time."""
 MAX_MESSAGE = 2000
 NEEDS_ALERTS = "needs the extra [alerts]: pip install 'agentrun-cli[alerts]'"
 
 
-def tell(workflow: Workflow, state: TaskState, secrets: Mapping[str, str]) -> list[str]:
+def tell(
+    workflow: Workflow,
+    state: TaskState,
+    secrets: Mapping[str, str],
+    patience_s: float = PATIENCE_S,
+) -> list[str]:
     """Send what is to be sent; return what went wrong, for warnings."""
     reasons = happened(state)
     wanted = [each for each in workflow.notify if reasons & set(each["on"])]
@@ -30,12 +40,8 @@ def tell(workflow: Workflow, state: TaskState, secrets: Mapping[str, str]) -> li
         return []
     redactor = Redactor(secrets)
     message = redactor.value(told(state))
-    problems = []
-    for each in wanted:
-        problem = _send(str(each["url"]), message)
-        if problem is not None:
-            problems.append(redactor.text(f"a notification was not delivered: {problem}"))
-    return problems
+    problems = _send_all([str(each["url"]) for each in wanted], message, patience_s)
+    return [redactor.text(f"a notification was not delivered: {each}") for each in problems]
 
 
 def happened(state: TaskState) -> set[str]:
@@ -75,6 +81,28 @@ def told(state: TaskState) -> dict[str, Json]:
     }
 
 
+def _send_all(addresses: Sequence[str], message: dict[str, Json], patience_s: float) -> list[str]:
+    """Send to all at once; return the problems. Who has not answered in time is left to a thread
+    that ends with the process.
+    """
+    found: dict[int, str | None] = {}
+
+    def send(number: int, address: str) -> None:
+        found[number] = _send(address, message)
+
+    threads = [
+        threading.Thread(target=send, args=each, daemon=True) for each in enumerate(addresses)
+    ]
+    for thread in threads:
+        thread.start()
+    until = time.monotonic() + patience_s
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
+    late = f"no answer within {patience_s:g} s"
+    answers = (found.get(number, late) for number in range(len(addresses)))
+    return [problem for problem in answers if problem is not None]
+
+
 def _send(address: str, message: dict[str, Json]) -> str | None:
     """Send it; return the problem."""
     try:
@@ -99,11 +127,15 @@ def _post(url: str, message: dict[str, Json]) -> str | None:
 
 
 def _by_apprise(url: str, message: dict[str, Json]) -> str | None:
+    import logging
+
     scheme = url.partition("://")[0] if "://" in url else "an address without a scheme"
     try:
         import apprise
     except ImportError:
         return f"{scheme} {NEEDS_ALERTS}"
+    told = logging.getLogger("apprise")
+    told.propagate, told.handlers = False, [logging.NullHandler()]  # it may name the address
     service: Any = apprise.Apprise()
     if not service.add(url):
         return f"{scheme}: Apprise does not understand the address"

@@ -1,5 +1,6 @@
 """Who is told how a task ended, and what is on disk for whoever is asked."""
 
+import socket
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -8,6 +9,9 @@ from typing import Any
 import pytest
 from pytest_httpserver import HTTPServer
 
+from agentrun.core.model import Workflow
+from agentrun.core.state import TaskState
+from agentrun.notify import tell
 from agentrun.store.manager import CheckpointManager
 from tests.cli.conftest import Agentrun, Write
 
@@ -153,3 +157,68 @@ def test_an_escalation_leaves_its_report_and_says_where(
     for part in ("### What happened", "unbound variable", "+ env.REGION: eu", "--apply 1"):
         assert part in report
     assert agentrun("debug", "latest", "--apply", "1").code == 0
+
+
+# --- the real Apprise ---------------------------------------------------------------------------
+
+ASKS = "- {id: a, approval: {message: Sure}}"
+ENDINGS = {
+    "succeeded": ("- {id: a, run: echo hi}", "", 0, "succeeded"),
+    "failed": ("""- {id: a, run: "echo 'AssertionError: no' >&2; exit 1"}""", "", 1, "failed"),
+    "paused": (ASKS, "", 3, "paused"),
+    "escalated": (
+        """- {id: a, run: "echo 'AssertionError: no' >&2; exit 1"}""",
+        "debugger: {}",
+        3,
+        "paused",
+    ),
+}
+
+
+@pytest.mark.parametrize("on", ENDINGS)
+def test_the_real_apprise_delivers_each_ending(
+    agentrun: Agentrun, write: Write, httpserver: HTTPServer, on: str
+) -> None:
+    pytest.importorskip("apprise")
+    httpserver.expect_request("/hook", method="POST").respond_with_data("ok")
+    step, debugger, code, status = ENDINGS[on]
+    url = f"json://127.0.0.1:{httpserver.port}/hook"
+    text = f'notify: [{{url: "{url}", on: [{on}]}}]\n{debugger}\nsteps:\n  {step}\n'
+    ran = agentrun("run", str(write("w.yaml", text)))
+    assert ran.code == code
+    assert "not delivered" not in ran.err
+    (message,) = sent(httpserver)
+    assert message["title"] == f"w {status}"
+    assert "task w-" in message["message"]
+    assert ("step a" in message["message"]) is (on != "succeeded")
+
+
+def test_a_refusal_is_told_by_the_real_apprise_without_the_address(
+    agentrun: Agentrun, write: Write, httpserver: HTTPServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("apprise")
+    httpserver.expect_request("/hush").respond_with_data("no", status=500)
+    url = f"json://me:pass-word@127.0.0.1:{httpserver.port}/hush"
+    text = f'notify: [{{url: "{url}", on: [succeeded]}}]\nsteps: [{{id: a, run: echo hi}}]\n'
+    ran = agentrun("run", str(write("w.yaml", text)))
+    assert (ran.code, ran.out) == (0, "hi\n")
+    assert "json: Apprise could not deliver it" in ran.err
+    assert "hush" not in ran.err
+    assert "pass-word" not in ran.err
+    assert not [each for each in caplog.records if each.name == "apprise"]
+
+
+@pytest.mark.parametrize("scheme", ["http", "json"])
+def test_who_never_answers_holds_nothing_up_and_the_others_are_told(
+    httpserver: HTTPServer, scheme: str
+) -> None:
+    pytest.importorskip("apprise")
+    httpserver.expect_request("/hook").respond_with_data("ok")
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it takes calls and says nothing
+        mute = f"{scheme}://127.0.0.1:{silent.getsockname()[1]}/x"
+        wanted = [{"url": url, "on": ["failed"]} for url in (mute, httpserver.url_for("/hook"))]
+        workflow = Workflow("w", (), notify=tuple(wanted))
+        state = TaskState("w-1", status="failed", workflow="w")
+        problems = tell(workflow, state, {}, patience_s=0.5)
+    assert problems == ["a notification was not delivered: no answer within 0.5 s"]
+    assert len(sent(httpserver)) == 1
