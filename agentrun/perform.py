@@ -102,7 +102,7 @@ async def _perform(
         attempts=performer,
         analyst=attempts(_no_note),
         gate=lean.on_demand(lambda: _gate(manager, workflow)),
-        knowledge=lean.on_demand(lambda: _knowledge(manager)),
+        knowledge=lean.on_demand(lambda: _knowledge(manager, learns=not stubs)),
         successes=lambda content_hash: history.successes(manager.shared, content_hash),
         clock=clock,
         draw=_draw,
@@ -136,10 +136,10 @@ def _gate(manager: CheckpointManager, workflow: Workflow) -> "Gate":
     return Gate(Path(manager.root) / SHARED, workflow.limits, workflow.breakers)
 
 
-def _knowledge(manager: CheckpointManager) -> "FixMemory":
+def _knowledge(manager: CheckpointManager, *, learns: bool) -> "FixMemory":
     from agentrun.recovery.debugger.memory import FixMemory
 
-    return FixMemory(manager.shared)
+    return FixMemory(manager.shared, learns=learns)
 
 
 def _draw() -> float:

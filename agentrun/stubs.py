@@ -5,10 +5,11 @@ agentrun knows. Raises UsageError for all that is wrong with them. What they do 
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from agentrun.core import events as ev
 from agentrun.core.failure import Kind
 from agentrun.core.model import Json, Step, Workflow
 from agentrun.core.state import TaskState
@@ -57,6 +58,12 @@ def mark(stubs: Stubs) -> str:
 def is_stubbed(state: TaskState) -> bool:
     """Return whether the task was run with stubs or injected faults."""
     return any(warning.startswith(MARK) for warning in state.warnings)
+
+
+def was_stubbed(records: Iterable[ev.Recorded]) -> bool:
+    """Return whether anything in these records was made up."""
+    events = (recorded.event for recorded in records)
+    return any(isinstance(each, ev.Warned) and each.message.startswith(MARK) for each in events)
 
 
 def _addresses(workflow: Workflow, scope: str = "") -> Iterator[tuple[str, Step]]:

@@ -83,20 +83,22 @@ def stats_command(
     import time
 
     from agentrun.recovery.metrics import total
-    from agentrun.report import screen
+    from agentrun.report import screen, words
     from agentrun.report.result import write_json
 
     now = settings.current()
-    groups, unreadable = _counted(workflow, _begin(since, time.time()))
+    groups, unreadable, stubbed = _counted(workflow, _begin(since, time.time()))
     out, err = screen.stdout(color=now.color), screen.stderr(color=now.color)
     everything = total(counts for days in groups.values() for counts in days.values())
     if json:
-        write_json(out, _object(everything, groups))
+        write_json(out, {**_object(everything, groups), "stubbed": stubbed})
     elif everything.tasks:
         out.lines(_lines(everything, groups, out))
     if unreadable and not now.quiet:
         err.line(f"left out, damaged: {', '.join(unreadable)}")
-    if not everything.tasks and not now.quiet:
+    if stubbed and not now.quiet:
+        err.line(f"left out, run with stubs: {words.plural(stubbed, 'task')}")
+    if not everything.tasks and not stubbed and not now.quiet:
         err.line(f"no tasks in {now.checkpoints}" + (" that fit" if workflow or since else ""))
     return 0
 
@@ -115,28 +117,36 @@ def _begin(since: str | None, now: float) -> float:
 
 def _counted(
     workflow: str | None, begin: float
-) -> "tuple[dict[str, dict[str, Counts]], list[str]]":
-    """Count the tasks, per workflow and per day of their start; name those that can't be read."""
+) -> "tuple[dict[str, dict[str, Counts]], list[str], int]":
+    """Count the tasks, per workflow and per day of their start; name those that can't be read, and
+    say how many are left out since what they did was made up.
+    """
     import time
 
     from agentrun.errors import StoreError
     from agentrun.recovery.metrics import Counts, count
     from agentrun.store.manager import CheckpointManager
+    from agentrun.stubs import was_stubbed
 
     manager = CheckpointManager(settings.current().root)
     groups: dict[str, dict[str, Counts]] = {}
     unreadable: list[str] = []
+    stubbed = 0
     for task in manager.list():
         if workflow not in {None, task.workflow} or (task.updated or 0.0) < begin:
             continue
         try:
-            counts = count(manager.read(task.task_id).records)
+            records = manager.read(task.task_id).records
         except StoreError:
             unreadable.append(task.task_id)
             continue
+        if was_stubbed(records):
+            stubbed += 1
+            continue
+        counts = count(records)
         day = time.strftime("%Y-%m-%d", time.gmtime(task.started or 0.0))
         groups.setdefault(task.workflow, {}).setdefault(day, Counts()).add(counts)
-    return groups, unreadable
+    return groups, unreadable, stubbed
 
 
 # --- for people ---------------------------------------------------------------------------------
@@ -215,7 +225,7 @@ def _summary(counts: "Counts") -> tuple[str, ...]:
 # --- for programs -------------------------------------------------------------------------------
 
 
-def _object(everything: "Counts", groups: "dict[str, dict[str, Counts]]") -> "Json":
+def _object(everything: "Counts", groups: "dict[str, dict[str, Counts]]") -> "dict[str, Json]":
     from agentrun.recovery.metrics import total
 
     return {

@@ -86,3 +86,23 @@ def test_a_damaged_task_is_named_and_left_out(folder: Path) -> None:
     done = agentrun(folder, "stats")
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
+
+
+MADE_UP = """
+name: made_up
+inputs: {region: {type: string, default: eu}}
+debugger: {}
+steps: [{id: s, run: 'echo "to $REGION"'}, {id: t, run: exit 1}]
+"""
+
+
+def test_what_was_made_up_counts_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text(MADE_UP)
+    (tmp_path / "stubs.yaml").write_text("t: done\n")
+    assert agentrun(tmp_path, "run", "m.yaml", "--stub", "stubs.yaml").returncode == 0
+    told = figures(tmp_path)
+    assert (told["counts"]["tasks"], told["stubbed"], told["workflows"]) == (0, 1, {})
+    assert "left out, run with stubs: 1 task" in agentrun(tmp_path, "stats").stderr
+    assert not (tmp_path / "checkpoints/.agentrun/history.json").exists()
+    patterns = agentrun(tmp_path, "stats", "--patterns", "--json").stdout
+    assert not patterns or json.loads(patterns) == {"patterns": []}

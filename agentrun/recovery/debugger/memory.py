@@ -120,10 +120,10 @@ class _File(Struct):
 
 
 class FixMemory:
-    """Reads and writes the memory."""
+    """Reads and writes the memory. One that does not learn counts nothing: for what is made up."""
 
-    def __init__(self, shared: Shared) -> None:
-        self._shared = shared
+    def __init__(self, shared: Shared, *, learns: bool = True) -> None:
+        self._shared, self._learns = shared, learns
 
     def patterns(self, now: float) -> list[Pattern]:
         """Return every known pattern, the one seen last first."""
@@ -138,6 +138,8 @@ class FixMemory:
 
     def saw(self, seen: Seen, when: Occasion) -> None:
         """Count an incident."""
+        if not self._learns:
+            return
         with suppress(StoreError), self._changing() as entries:
             entry = _entry(entries, seen)
             entry.seen += not _counted(entry, when)
@@ -145,6 +147,8 @@ class FixMemory:
 
     def learn(self, seen: Seen, fix: Fix, when: Occasion, *, worked: bool) -> None:
         """Count a verified try of a fix."""
+        if not self._learns:
+            return
         with suppress(StoreError), self._changing() as entries:
             entry = _entry(entries, seen)
             entry.last = max(entry.last, when.now)
