@@ -150,7 +150,14 @@ RULES: tuple[Rule, ...] = (
         unless="does not have permission|permission_error|api error: 403|not authorized to use"
         "|timed? ?out (?:during|while).{0,20}authenticat",
     ),
-    # their sessions and settings
+    # their versions, sessions and settings
+    Rule(
+        "agent.version",
+        Kind.MISSING_DEPENDENCY,
+        exception="UnknownVersionError",
+        channels=("llm",),
+        level=Level.DECISIVE,
+    ),
     Rule(
         "agent.session",
         Kind.NOT_FOUND,

@@ -54,6 +54,7 @@ _BY_RULE: Mapping[str, str] = MappingProxyType(
         "llm.quota_code": "The account's money or plan is used up; retrying is no use.",
         "llm.model_not_found": "Check the model's name and that this key may use it.",
         "agent.plan_limit": "The plan is used up; resume after its reset, or use another agent.",
+        "agent.version": "Install the version named above, or describe this one under `cli:`.",
         "agent.login": "Log the agent in again, or set its API key.",
         "agent.trust": "Trust the folder explicitly if you do trust it.",
         "terraform.lock": "See who holds the lock; force-unlock only if that run is dead.",

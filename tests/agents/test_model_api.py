@@ -298,3 +298,14 @@ def test_an_mcp_server_is_started_used_and_ended(
     assert "it is full" in results[0]
     listed = subprocess.run(["ps", "-ax", "-o", "args"], capture_output=True, text=True, check=True)
     assert str(server) not in listed.stdout
+
+
+def test_a_web_page_is_no_answer_of_a_model(httpserver: HTTPServer, world: World) -> None:
+    httpserver.expect_request("/v1/chat/completions").respond_with_data(
+        "<html>welcome</html>", content_type="text/html"
+    )
+    spec = {"model": "openai:gpt-5.1", "base_url": httpserver.url_for("/v1"), "prompt": "x"}
+    outcome = world.attempt(spec)
+    assert isinstance(outcome, Evidence)
+    assert classify(outcome).kind is Kind.INVALID_CONFIG
+    assert "is `base_url` right?" in outcome.text

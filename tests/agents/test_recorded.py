@@ -1,6 +1,8 @@
 """What the real CLIs printed, read and judged: recordings of Claude Code 2.1.197 and Codex 0.169."""
 
 import asyncio
+import json
+import shlex
 from collections.abc import Callable
 
 import pytest
@@ -165,7 +167,10 @@ def test_a_missing_cli_says_how_to_get_it(world: World) -> None:
     outcome = perform(world, "claude")
     assert isinstance(outcome, Evidence)
     assert classify(outcome).kind is Kind.MISSING_DEPENDENCY
-    assert "npm install -g @anthropic-ai/claude-code" in outcome.text
+    headline = (
+        "claude: command not found; install it with `npm install -g @anthropic-ai/claude-code`"
+    )
+    assert outcome.text == headline
 
 
 def test_a_cli_killed_by_a_signal(world: World, fake: Fake) -> None:
@@ -219,3 +224,74 @@ def test_what_is_given_to_an_mcp_server_is_in_no_argument(
     told = " ".join(call.args)
     assert "AGENTRUN_MCP_0_0" in told
     assert "AGENTRUN_MCP_1_0" in told
+
+
+NEWS = '{"kind": "hello", "v": 99}\n{"kind": "final", "answer": "ALPHA"}\n'
+RENAMED = {
+    "claude": '{"type": "result", "session_id": "S", "answer": "ALPHA"}\n',
+    "codex": '{"type": "thread.started", "thread_id": "T"}\n{"type": "turn.completed"}\n',
+}
+
+
+def of_version(fake: Fake, cli: str, out: str, code: int = 0, err: str = "") -> FakeCli:
+    """Return a CLI that prints this at its first call and tells its version at the second."""
+    return fake(cli).prints(out, err, code).prints("99.0.0 (Next)\n")
+
+
+@pytest.mark.parametrize("cli", ["claude", "codex", "gemini", "opencode"])
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_version_whose_output_nobody_knows_is_named(
+    world: World, fake: Fake, cli: str, code: int
+) -> None:
+    program = of_version(fake, cli, NEWS, code)
+    outcome = perform(world, cli)
+    assert isinstance(outcome, Evidence)
+    assert classify(outcome).kind is Kind.MISSING_DEPENDENCY
+    assert "ALPHA" in outcome.text
+    assert "99.0.0 (Next); agentrun knows" in outcome.text
+    assert program.calls[1].args == ["--version"]
+
+
+@pytest.mark.parametrize("cli", ["claude", "codex"])
+def test_an_answer_under_another_name_is_no_empty_answer(
+    world: World, fake: Fake, cli: str
+) -> None:
+    of_version(fake, cli, RENAMED[cli])
+    outcome = perform(world, cli)
+    assert isinstance(outcome, Evidence)
+    assert classify(outcome).kind is Kind.OUTPUT_FORMAT
+    assert "99.0.0" in outcome.text
+
+
+def test_a_version_that_does_not_know_our_flags_is_named(world: World, fake: Fake) -> None:
+    of_version(fake, "claude", "", 1, "error: unknown option '--verbose'\n")
+    outcome = perform(world, "claude")
+    assert isinstance(outcome, Evidence)
+    assert classify(outcome).kind is Kind.INVALID_CONFIG
+    assert "99.0.0" in outcome.text.splitlines()[-1]
+
+
+def test_a_retry_of_opencode_is_ended_before_it_asks_again(world: World, fake: Fake) -> None:
+    line = 'timestamp=1 level=ERROR message="stream error" small=false agent=build'
+    told = f'{line} error.error="AI_APICallError: Too many requests"\n'
+    fake("opencode").prints("", told, then="exec sleep 60")
+    outcome = perform(world, "opencode")
+    assert isinstance(outcome, Evidence)
+    assert classify(outcome).kind is Kind.RATE_LIMIT
+
+
+def test_a_refusal_that_opencode_tells_keeps_its_structure(world: World, fake: Fake) -> None:
+    log = 'timestamp=1 level=ERROR message="stream error" small=false error.error="No: bad key"\n'
+    data = {"message": "bad key", "statusCode": 401, "responseBody": "{}"}
+    line = json.dumps({"type": "error", "sessionID": "S", "error": {"data": data}})
+    fake("opencode").prints("", log, 1, then=f"echo {shlex.quote(line)}")
+    outcome = perform(world, "opencode")
+    assert isinstance(outcome, Evidence)
+    assert (classify(outcome).kind, outcome.status) == (Kind.AUTH, 401)
+    assert outcome.text.splitlines()[-1] == "bad key"
+
+
+def test_opencode_asks_for_no_title(world: World, fake: Fake) -> None:
+    opencode = fake("opencode").prints("")
+    perform(world, "opencode")
+    assert "--title" in opencode.calls[0].args

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from agentrun.core.failure import Evidence
 from agentrun.core.model import Json
+from agentrun.steps.agents.verdict import AgentConfigError, evidence_of
 
 MAX_CAUSES = 10
 MAX_TEXT_CHARS = 16 * 1024
@@ -20,6 +21,8 @@ def evidence(error: BaseException) -> Evidence:
         mro = ("ConnectionError", "OSError")
         return Evidence("llm", text, exception="ConnectionError", mro=mro)
     chain = list(_causes(error))
+    if ours := next((cause for cause in chain if isinstance(cause, AgentConfigError)), None):
+        return evidence_of(ours)
     return Evidence(
         channel="llm",
         text=_text(error, chain)[:MAX_TEXT_CHARS],
@@ -45,14 +48,16 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _text(error: BaseException, chain: list[BaseException]) -> str:
-    """Return the provider's own words first, then the body they stood in, then the causes."""
+    """Return the body with its status, and the provider's own words last: they are the headline.
+    Without a body, the error and what caused it.
+    """
     body: Json = getattr(error, "body", None)
     status = getattr(error, "status_code", None)
     if status is None or not body:
         words = [str(error), *(str(cause) for cause in chain)]
         return "\n".join(dict.fromkeys(word for word in words if word))
     told = body if isinstance(body, str) else json.dumps(body, default=str)
-    return f"{status} {_message(body)}\n{told}"
+    return f"{status} {told}\n{_message(body)}".rstrip()
 
 
 def _message(body: Json) -> str:

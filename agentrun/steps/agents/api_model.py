@@ -46,6 +46,7 @@ def build_model(name: str, spec: AgentSpec, env: Mapping[str, str]) -> Model:
     except ValueError as error:
         raise AgentConfigError(f"`model: {name}`: {error}") from error
     _switch_retries_off(model)
+    _refuse_pages(model)
     return model
 
 
@@ -80,6 +81,22 @@ def _switch_retries_off(model: Model) -> None:
     client: Any = getattr(model, "client", None)
     if isinstance(getattr(client, "max_retries", None), int):
         client.max_retries = 0
+
+
+def _refuse_pages(model: Model) -> None:
+    """Take a web page for what it is: the libraries read it as an answer that was cut off."""
+    http: Any = getattr(getattr(model, "client", None), "_client", None)
+    hooks = getattr(http, "event_hooks", None)
+    if isinstance(hooks, dict) and _no_page not in hooks.get("response", ()):
+        http.event_hooks = {**hooks, "response": [*hooks.get("response", ()), _no_page]}
+
+
+async def _no_page(response: Any) -> None:
+    kind = str(response.headers.get("content-type", ""))
+    if response.status_code < 400 and kind.startswith("text/html"):
+        raise AgentConfigError(
+            f"{response.request.url} answered with a web page, not as a model: is `base_url` right?"
+        )
 
 
 def settings_of(spec: AgentSpec) -> ModelSettings:

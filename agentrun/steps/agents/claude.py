@@ -33,6 +33,8 @@ _PERMISSIONS: Mapping[str, tuple[str, ...]] = {
     "edit": ("--permission-mode", "acceptEdits"),
     "full": ("--permission-mode", "bypassPermissions"),
 }
+_LOG_IN = "Please run /login"
+_HOW_TO_LOG_IN = "set ANTHROPIC_API_KEY, or log in once with `claude`"
 _WRITING_TOOLS = ("Bash", "Edit", "Write", "NotebookEdit")
 
 
@@ -129,7 +131,7 @@ def _read_message(message: Mapping[str, Json], answer: Answer) -> None:
 
 
 def _read_result(line: Mapping[str, Json], answer: Answer) -> None:
-    answer.complete = True
+    answer.complete = "result" in line or bool(line.get("is_error"))
     answer.result = line.get("result")
     answer.usage = _usage(line)
     denials = line.get("permission_denials")
@@ -144,7 +146,8 @@ def _complaint(line: Mapping[str, Json], subtype: str) -> str:
     """Return the words of the failure, and the structured reasons that are not in them."""
     errors = line.get("errors")
     words = [str(each) for each in errors] if isinstance(errors, list) else []
-    words = [str(line["result"])] if line.get("result") else words
+    if result := line.get("result"):
+        words = [str(result).replace(_LOG_IN, _HOW_TO_LOG_IN)]
     if subtype.startswith("error"):
         words.append(f'"subtype": "{subtype}"')
     reason = line.get("terminal_reason")
@@ -194,5 +197,6 @@ DIALECT = Dialect(
     launch=launch,
     read=read,
     install="npm install -g @anthropic-ai/claude-code",
+    tested="2.1",
     gone=re.compile(r"No conversation found with session ID|requires a valid session ID"),
 )

@@ -9,6 +9,7 @@ worked stands in the `Success`. Each token is counted once.
 """
 
 import asyncio
+import contextlib
 import uuid
 
 import msgspec
@@ -23,10 +24,18 @@ from agentrun.steps.agents.dialects import dialect_of
 from agentrun.steps.agents.memory import Conversation, Remembered
 from agentrun.steps.agents.reading import Reading
 from agentrun.steps.agents.running import Run, run_cli
-from agentrun.steps.agents.verdict import AgentConfigError, evidence_of, failure_of
+from agentrun.steps.agents.verdict import (
+    AgentConfigError,
+    evidence_of,
+    failure_of,
+    is_strange,
+    of_a_version,
+)
 from agentrun.steps.agents.written import spec_of
 from agentrun.steps.kind import StepContext
-from agentrun.steps.process import NotStarted
+from agentrun.steps.process import NotStarted, run_process
+
+VERSION_TIMEOUT_S = 10.0
 
 
 async def execute(ctx: StepContext) -> Success | Evidence:
@@ -48,7 +57,7 @@ async def execute(ctx: StepContext) -> Success | Evidence:
 def _not_started(evidence: Evidence, dialect: Dialect) -> Evidence:
     if evidence.exit_code != 127 or not dialect.install:
         return evidence
-    text = f"{evidence.text}\ninstall it with `{dialect.install}`"
+    text = f"{evidence.text.rstrip()}; install it with `{dialect.install}`"
     return msgspec.structs.replace(evidence, text=text)
 
 
@@ -123,6 +132,21 @@ class _Attempt:
         prompt.check_size(ask.prompt, context, ask.model)
         return ask
 
+    async def _version(self) -> str:
+        """Return what the CLI calls its version; empty when it does not say."""
+        ctx, said = self._ctx, bytearray()
+        with contextlib.suppress(NotStarted, TimeoutError):
+            async with asyncio.timeout(VERSION_TIMEOUT_S):
+                await run_process(
+                    (self._dialect.name, "--version"),
+                    env=ctx.env,
+                    cwd=self._place.cwd,
+                    log=ctx.log,
+                    note=ctx.note,
+                    on_stdout=said.extend,
+                )
+        return said.decode("utf-8", "replace").strip().split("\n", 1)[0][:100]
+
     async def _session_known(self, session: str, launch: Launch) -> None:
         if session == self._session:
             return
@@ -184,6 +208,9 @@ class _Attempt:
         answer = run.answer
         failure = failure_of(run, self._dialect, deny_fails=self._spec.deny_is_failure)
         if failure is not None:
+            if is_strange(run, self._dialect):
+                version = await self._version()
+                failure = of_a_version(failure, run, self._dialect, version)
             if answer.usage is not None and _counts(answer.usage):
                 await self._ctx.note(TurnDone(None, answer.usage))
             return failure

@@ -211,5 +211,6 @@ DIALECT = Dialect(
     gone=re.compile(r"no rollout found for thread|thread/(?:resume|fork) failed|session not found"),
     status=re.compile(r"(?:last status:|unexpected status) (\d{3})"),
     cumulative=True,
+    tested="0.169",
     used=lambda env, thread: codex_thread.used(codex_home(env), thread),
 )

@@ -66,7 +66,8 @@ class Answer:
 
     `result` is the final answer. `failed` says that the CLI itself reported a failure, whatever
     its exit code; `complete` that it came to its end. `hopeless` names why waiting on is no use
-    (the CLI waits by itself): it is ended then. `said` are the agent's own words on the way,
+    (the CLI waits by itself): it is ended then; `waits` why it may be, unless the CLI says within
+    a moment that it failed. `said` are the agent's own words on the way,
     `turns` what single model turns used, by their ids, for CLIs that tell it before their end.
     """
 
@@ -81,7 +82,14 @@ class Answer:
     denials: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     hopeless: str = ""
+    waits: str = ""
     turns: dict[str, Usage] = field(default_factory=dict)
+
+    @property
+    def heard(self) -> bool:
+        """True when anything of what was printed had a meaning."""
+        known = (self.session, self.usage, self.said, self.turns, self.failed, self.complete)
+        return self.result is not None or any(known)
 
     @property
     def told(self) -> Usage:
@@ -105,7 +113,9 @@ class Dialect:
     its absence is a failure. `system` says that it takes `system` by itself, `resumes` that it can
     go on in a session, `forks` that it can branch one off, `cumulative` that its usage counts the
     whole session, earlier runs included, `used` finds that in the CLI's own files. `status` finds
-    the HTTP status in what it printed when its JSON lacks it.
+    the HTTP status in what it printed when its JSON lacks it. `overhear` is handed what stands on
+    standard error, `advice` matches what is no use to anybody there. `tested` is the version whose
+    output is known for certain.
     """
 
     name: str
@@ -121,6 +131,9 @@ class Dialect:
     forks: bool = True
     cumulative: bool = False
     used: Callable[[Mapping[str, str], str], Usage | None] | None = None
+    overhear: Callable[[str, Answer], None] | None = None
+    advice: re.Pattern[str] | None = None
+    tested: str = ""
 
 
 def as_object(value: Json) -> Mapping[str, Json]:

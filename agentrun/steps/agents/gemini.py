@@ -23,6 +23,10 @@ _PERMISSIONS: Mapping[str, tuple[str, ...]] = {
 
 _ADVICE = ", or switch to another /auth method"
 """Stands below every 429, and would make it look like a refused key."""
+_NO_USE = re.compile(
+    r"^(?:Update your environment and try again|Security Warning: Skipping system defaults).*\n?",
+    re.MULTILINE,
+)
 _CUT_OFF = "Incomplete JSON segment"
 
 
@@ -99,4 +103,6 @@ DIALECT = Dialect(
     status=re.compile(r'"code":\s*(\d{3})\b|\bstatus: (\d{3})\b'),
     system=False,
     forks=False,
+    advice=_NO_USE,
+    tested="0.61",
 )

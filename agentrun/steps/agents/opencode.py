@@ -1,8 +1,10 @@
 """OpenCode: `opencode run --format json`.
 
-Its traps: nothing but `session` errors reach its JSON, and a rate limit is retried in silence with
-no switch to turn that off: give such a step a `timeout`. Settings come by an environment variable
-that is merged over the user's own. An answer is text parts, the last step's being the final ones.
+Its traps: nothing but `session` errors reach its JSON. A refusal that may pass is retried in
+silence, five times, with no switch to turn that off; but its own log, asked for on standard error,
+tells each refused request, and then it is ended. A session without a title costs a model call for
+one. Settings come by an environment variable that is merged over the user's own. An answer is text
+parts, the last step's being the final ones.
 """
 
 import json
@@ -31,8 +33,10 @@ _PERMISSIONS: Mapping[str, Json] = {
 
 def launch(ask: Ask) -> Launch:
     """Return the command; the prompt goes in by stdin."""
-    command = ["opencode", "run", "--format", "json"]
-    if ask.resume is not None:
+    command = ["opencode", "run", "--format", "json", "--print-logs", "--log-level", "ERROR"]
+    if ask.resume is None:
+        command += ["--title", "agentrun"]
+    else:
         command += ["--session", ask.resume, *(["--fork"] if ask.fork else [])]
     command += ["--model", ask.model] if ask.model else []
     named = None if ask.fork else ask.resume
@@ -126,10 +130,20 @@ def _read_error(error: Mapping[str, Json], answer: Answer) -> None:
     data = as_object(error.get("data"))
     words = [str(data.get("message") or error.get("name") or "")]
     if isinstance(body := data.get("responseBody"), str):
-        words.append(body)
+        words.insert(0, body)
     answer.fail("\n".join(words), as_status(data.get("statusCode")))
     headers = as_object(data.get("responseHeaders"))
     answer.headers = {str(key): str(value) for key, value in headers.items()}
+
+
+_LOGGED = re.compile(r"^timestamp=\S+ level=.*\n?", re.MULTILINE)
+_REFUSED = re.compile(r'message="stream error"(?!.* small=true).* error\.error="((?:[^"\\]|\\.)*)"')
+
+
+def overhear(text: str, answer: Answer) -> None:
+    """Take what it logs: a refused request is the end, or will be retried."""
+    if found := _REFUSED.search(text):
+        answer.waits = found[1]
 
 
 DIALECT = Dialect(
@@ -139,4 +153,7 @@ DIALECT = Dialect(
     install="npm install -g opencode-ai",
     gone=re.compile(r"Session not found", re.IGNORECASE),
     system=False,
+    overhear=overhear,
+    advice=_LOGGED,
+    tested="1.18",
 )

@@ -28,6 +28,7 @@ class Reading:
         self._aside: deque[str] = deque()
         self._aside_chars = 0
         self._last: bytes | None = None
+        self.values = 0
 
     # -- AttemptLog: both streams come through here, stdout then goes to `stdout` as well ---------
 
@@ -36,6 +37,8 @@ class Reading:
         self._keep_aside()
         self._log.write(data)
         self._last = data
+        if self._dialect.overhear is not None:  # once `stdout` has had its turn
+            asyncio.get_running_loop().call_soon(self._keep_aside)
 
     def tail(self, max_bytes: int = 4096) -> str:
         """Return the end of the log."""
@@ -76,15 +79,23 @@ class Reading:
         return "\n".join(self._aside)
 
     def _keep_aside(self) -> None:
-        if self._last is not None:
-            self._put_aside(self._last.decode("utf-8", "replace").rstrip("\n"))
-            self._last = None
+        if self._last is None:
+            return
+        text, self._last = self._last.decode("utf-8", "replace").rstrip("\n"), None
+        if self._dialect.overhear is not None:
+            self._dialect.overhear(text, self.answer)
+            if self.answer.waits:
+                self.told.set()
+        if self._dialect.advice is not None:
+            text = self._dialect.advice.sub("", text)
+        self._put_aside(text)
 
     def _take(self, text: str) -> None:
         value = _json(text)
         if not isinstance(value, dict | list):
             self._put_aside(text)
             return
+        self.values += 1
         self._dialect.read(value, self.answer)
         del self.answer.said[:-MAX_SAID]
         if self.answer.session is not None or self.answer.hopeless:

@@ -14,17 +14,22 @@ from agentrun.steps.agents.reading import Reading
 from agentrun.steps.kind import StepContext
 from agentrun.steps.process import Exit, run_process
 
+WAIT_GRACE_S = 1.5
+"""So long a CLI that seems to wait by itself has to say that it failed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """How one run of a CLI ended. `exit` is None when it was ended as hopeless; `aside` is what it
-    printed beside its JSON, `printed` the end of everything.
+    printed beside its JSON, `printed` the end of everything, `values` how many JSON values it
+    printed.
     """
 
     exit: Exit | None
     answer: Answer
     aside: str
     printed: str
+    values: int = 0
 
 
 async def run_cli(
@@ -53,12 +58,12 @@ async def run_cli(
     finally:
         await _end(process)
     if reading.answer.hopeless and process.cancelled():
-        return Run(None, reading.answer, reading.aside, ctx.log.tail())
+        return Run(None, reading.answer, reading.aside, ctx.log.tail(), reading.values)
     ended = process.result()
     reading.end()
     if reading.answer.session is not None:
         await on_session(reading.answer.session)
-    return Run(ended, reading.answer, reading.aside, ctx.log.tail())
+    return Run(ended, reading.answer, reading.aside, ctx.log.tail(), reading.values)
 
 
 async def _watch(
@@ -72,6 +77,10 @@ async def _watch(
         finally:
             news.cancel()
         reading.told.clear()
+        if reading.answer.waits and not reading.answer.failed:
+            await asyncio.wait((process,), timeout=WAIT_GRACE_S)
+            if not process.done() and not reading.answer.failed:
+                reading.answer.hopeless = reading.answer.waits
         if reading.answer.hopeless:
             return
         if reading.answer.session is not None:

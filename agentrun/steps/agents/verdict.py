@@ -4,12 +4,17 @@ A CLI's own report stands over its exit code: `is_error` beside exit 0 is a fail
 in structure (status, headers) goes into the evidence; its raw output only when it told nothing.
 """
 
+import re
+
+import msgspec
+
 from agentrun.core.failure import Evidence
 from agentrun.steps.agents.contract import Answer, Dialect, as_status
 from agentrun.steps.agents.running import Run
 
 MAX_TEXT_CHARS = 16 * 1024
-_SEEN_CHARS = 2000
+_SEEN_CHARS = 600
+_FLAGS = re.compile(r"(?i)(?:unknown|unexpected|unrecogni[sz]ed) (?:option|argument|flag)")
 
 
 class AgentConfigError(ValueError):
@@ -28,7 +33,7 @@ def failure_of(run: Run, dialect: Dialect, *, deny_fails: bool) -> Evidence | No
     if ended is None:
         text = f"{name} waits by itself instead of failing: {answer.hopeless}"
         mro = ("ConnectionError", "OSError")
-        return Evidence("llm", text, name, exception="ConnectionError", mro=mro)
+        return Evidence("llm", text, name, mro=mro)
     if ended.exit_code == 0 and not answer.failed:
         return _false_success(run, name, deny_fails=deny_fails)
     if answer.failed and ended.signal is None:
@@ -67,14 +72,47 @@ def _printed_status(run: Run, dialect: Dialect) -> int | None:
 def _false_success(run: Run, name: str, *, deny_fails: bool) -> Evidence | None:
     """Return why exit 0 is none: no answer that can be read, or a tool that was denied."""
     answer: Answer = run.answer
-    if not answer.complete:
-        seen = run.printed[-_SEEN_CHARS:].strip() or "nothing"
-        text = f"{name} ended with exit 0 and no answer that can be read; it printed: {seen}"
-        mro = ("JSONDecodeError", "ValueError")
-        return Evidence("llm", text, name, 0, exception="JSONDecodeError", mro=mro)
+    if not answer.complete or answer.result is None:
+        text = f"{name} ended with exit 0 and no answer that can be read; it printed: {_seen(run)}"
+        return Evidence("llm", text, name, 0, mro=("JSONDecodeError", "ValueError"))
     if answer.denials and deny_fails:
         tools = ", ".join(dict.fromkeys(answer.denials))
         text = f"permission denied: {name} was not permitted to use {tools}"
         mro = ("PermissionError", "OSError")
         return Evidence("llm", text, name, 0, exception="PermissionError", mro=mro)
     return None
+
+
+def _seen(run: Run) -> str:
+    """Return the end of what it printed, in one line."""
+    return " ".join(run.printed[-_SEEN_CHARS:].split()) or "nothing"
+
+
+def is_strange(run: Run, dialect: Dialect) -> bool:
+    """Return whether the CLI may be of a version whose flags or output are others."""
+    answer, ended = run.answer, run.exit
+    if not dialect.tested or ended is None or ended.signal is not None or answer.failed:
+        return False
+    if ended.exit_code == 0:
+        return run.values > 0 and (not answer.complete or answer.result is None)
+    return not answer.heard and (run.values > 0 or bool(_FLAGS.search(run.aside)))
+
+
+def of_a_version(failure: Evidence, run: Run, dialect: Dialect, version: str) -> Evidence:
+    """Return the failure of such a run with the version named. Where nothing at all of its JSON
+    has a meaning, it is the version that is at fault.
+    """
+    name = dialect.name
+    about = (
+        f"{name} says that it is version {version or 'unknown'}; agentrun knows {dialect.tested}"
+    )
+    if _is_foreign(run):
+        text = f"{name} prints JSON that agentrun can't read: {_seen(run)}. {about}"
+        mro = ("UnknownVersionError", "Exception")
+        return Evidence("llm", text, name, failure.exit_code, mro=mro)
+    return msgspec.structs.replace(failure, text=f"{failure.text} ({about})")
+
+
+def _is_foreign(run: Run) -> bool:
+    """Return whether it printed JSON of which nothing is known."""
+    return run.values > 0 and not run.answer.heard
