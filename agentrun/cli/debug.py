@@ -72,7 +72,8 @@ def debug_command(
     now = settings.current()
     view, out = open_view(now, task), screen.stdout(color=now.color)
     seq = view.records[-1].seq if at is None else moment(view.records, at)
-    here = not (plain or json or report or apply or ask is not None) and interactive.possible(now)
+    other = plain or json or any(each is not None for each in (report, apply, ask))
+    here = not other and interactive.possible(now)
     if here and interactive.installed():
         return interactive.debug(view, now, None if at is None else seq)
     records = view.records[:seq]

@@ -25,7 +25,8 @@ def possible(settings: Settings) -> bool:
     """Return whether a person sits at a terminal that can show a view."""
     if settings.quiet or os.environ.get("TERM", "dumb") in {"dumb", "unknown"}:
         return False
-    return sys.stdin is not None and sys.stdin.isatty() and screen.stdout().terminal
+    seen = screen.stdout().terminal and screen.stderr().terminal  # Textual draws on stderr
+    return seen and sys.stdin is not None and sys.stdin.isatty()
 
 
 def installed() -> bool:

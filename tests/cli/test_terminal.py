@@ -150,7 +150,14 @@ def test_debug_prints_text_where_a_view_is_not_wanted_or_can_not_be(write: Write
     assert without.count("pip install 'agentrun-cli[tui]'") == 1
     assert child.exitstatus == 0
     dumb = terminal("debug", "latest", env={"TERM": "dumb"})
-    for child in (terminal("debug", "latest", "--plain"), dumb):
+    redirected = pexpect.spawn(
+        "sh",
+        ["-c", f"exec {sys.executable} -m agentrun debug latest 2> err"],
+        env={**os.environ, "PYTHONPATH": ROOT, "TERM": "xterm"},
+        encoding="utf-8",
+        timeout=30,
+    )
+    for child in (terminal("debug", "latest", "--plain"), redirected, dumb):
         text = rest(child)
         assert child.exitstatus == 0
         assert "apply one" in text
