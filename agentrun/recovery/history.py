@@ -33,7 +33,7 @@ ENOUGH_RUNS = 5
 
 
 class StepHistory(Struct, omit_defaults=True):
-    """What happened to one step so far. `seconds` and `usd` are of its last successes; `kinds`
+    """What happened to one step so far; a run that had to be parked has failed. `seconds` and `usd` are of its last successes; `kinds`
     counts failures by kind, recovered ones too.
     """
 
@@ -98,7 +98,8 @@ def _runs(workflow: Workflow, state: TaskState, since: float) -> Iterator[tuple[
             count = min(own.count, MAX_ITEMS)
             whole = [state.step(address.item(step.id, index)) for index in range(count)]
         for run in whole:
-            over = run.status == "succeeded" or run.gave_up
+            parked = run.waiting == "parked" and run.failure is not None  # nothing else was left
+            over = run.status == "succeeded" or run.gave_up or parked
             if over and run.attempts and (run.ended_at or 0.0) > since:
                 yield step, run
 
