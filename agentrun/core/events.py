@@ -473,7 +473,7 @@ StepEvent = (
 Event = TaskEvent | StepEvent
 
 
-class Recorded(Struct, frozen=True):
+class Recorded(Struct, frozen=True, gc=False):
     """An event with its place in the journal: `seq` counts from 1, `time` is when it happened."""
 
     seq: int

@@ -26,7 +26,7 @@ OUT_OF_ROUNDS = "until.max_rounds"
 """The rule of the failure of a step whose rounds are used up."""
 
 
-class StepState(Struct, omit_defaults=True):
+class StepState(Struct, omit_defaults=True, gc=False):
     """What is known of one step, item or sub-workflow step.
 
     `attempts` counts all attempts ever; `charged` those of the current set that count against

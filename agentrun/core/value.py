@@ -3,31 +3,34 @@
 A secret's value never reaches disk: where a value holds one, `secrets` maps each placeholder that
 stands in the value to the name of the environment variable it is resolved from again. The
 placeholders are chosen so that they do not occur in the value otherwise (store/values.py).
+
+A task of 100,000 steps holds as many of them: `gc=False` keeps them out of the garbage collector's
+sight, where they can't be part of a cycle.
 """
 
 from collections.abc import Mapping
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from agentrun.core.model import Json
 
 
-class Inline(Struct, frozen=True, tag_field="in", tag="inline", omit_defaults=True):
+class Inline(Struct, frozen=True, tag_field="in", tag="inline", omit_defaults=True, gc=False):
     """A small value, as it is."""
 
     value: Json
-    secrets: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] | None = None
 
 
-class Blob(Struct, frozen=True, tag_field="in", tag="blob", omit_defaults=True):
+class Blob(Struct, frozen=True, tag_field="in", tag="blob", omit_defaults=True, gc=False):
     """A large value: the JSON text in `blobs/<sha256>`, `size_bytes` long."""
 
     blob: str
     size_bytes: int
-    secrets: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] | None = None
 
 
-class Items(Struct, frozen=True, tag_field="in", tag="items", omit_defaults=True):
+class Items(Struct, frozen=True, tag_field="in", tag="items", omit_defaults=True, gc=False):
     """The output of a `for_each`: the list of the outputs of its `items` children, in order.
     A child without an output (failed, skipped) stands as null.
     """

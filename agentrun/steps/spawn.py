@@ -46,7 +46,12 @@ def spawn(
         (os.POSIX_SPAWN_DUP2, stderr, 2),
     ]
     return os.posix_spawn(
-        command[0], list(command), env, file_actions=actions, setsid=True, setsigdef=_IGNORED_BY_PYTHON
+        command[0],
+        list(command),
+        env,
+        file_actions=actions,
+        setsid=True,
+        setsigdef=_IGNORED_BY_PYTHON,
     )
 
 

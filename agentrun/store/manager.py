@@ -98,6 +98,11 @@ class CheckpointManager:
         folder = self._existing(task_id)
         return TaskView(self.disk.for_task(task_id), folder, task_id, secrets)
 
+    def seems_succeeded(self, task_id: str) -> bool:
+        """Return whether the last record that can be read is a success; it may not be durable."""
+        summary = summary_of(self.disk, self._existing(task_id), task_id)
+        return summary.status == "succeeded"
+
     def ids(self) -> list[str]:
         """Return the ids of all tasks, sorted."""
         self._check_root()

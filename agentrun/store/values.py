@@ -69,12 +69,12 @@ class ValueStore:
             encoded = _encoded(hidden)
         if len(encoded) <= self._inline_limit:
             try:
-                return Inline(_decoder.decode(encoded), used)
+                return Inline(_decoder.decode(encoded), used or None)
             except DECODE_ERRORS:
                 pass  # a number beyond what a line can hold: the blob's reader is more patient
         digest = sha256(encoded).hexdigest()
         self._stage(digest, encoded)
-        return Blob(digest, len(encoded), used)
+        return Blob(digest, len(encoded), used or None)
 
     def put_text(self, text: bytes) -> str:
         """Keep bytes as they are (a workflow's text), as a blob; return its sha256."""
