@@ -29,8 +29,8 @@ from agentrun.store.secrets import Secrets
 SNAPSHOTS = "snapshots"
 KEEP = 2
 FIRST_AFTER = 256
-GROWTH = 4
-"""A snapshot is due when a quarter of what the last one covered has come since."""
+GROWTH = 2
+"""A snapshot is due when half as much as the last one covered has come since."""
 
 
 class Memory(msgspec.Struct, omit_defaults=True):

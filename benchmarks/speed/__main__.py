@@ -141,7 +141,10 @@ def with_ratio(row: Row, floor: Row, work: Work) -> Row:
     if work.target is None:
         return replace(row, ratio=own / least)
     target = f"{work.target:g} ×" + (" (CPU)" if work.measures == "cpu" else "")
-    return replace(row, ratio=own / least, target=target, met=own / least <= work.target)
+    met = own / least <= work.target
+    if work.limit_mb is not None:
+        target, met = f"{target}, {work.limit_mb:g} MB", met and row.memory_mb <= work.limit_mb
+    return replace(row, ratio=own / least, target=target, met=met)
 
 
 def markdown(rows: list[Row]) -> str:

@@ -6,6 +6,8 @@
     python floor.py shell N           N times `bash -c true` and one synced line
     python floor.py resume N          read and parse N lines
     python floor.py typer             the help of a Typer app with one command, without Rich
+    python floor.py load FILE         load the YAML
+    python floor.py idle S            wait for `sleep S`
     python floor.py payload N BYTES   N calls whose text grows by BYTES each, written and synced
 
 It writes into the current folder and prints nothing.
@@ -115,6 +117,19 @@ def typer() -> None:
         """Do it."""
 
     app(["--help"])
+
+
+def load(file: str) -> None:
+    import yaml
+
+    with open(file, encoding="utf-8") as stream:
+        yaml.load(stream, Loader=yaml.CSafeLoader)
+
+
+def idle(seconds: int) -> None:
+    import subprocess
+
+    subprocess.run(["bash", "-c", f"sleep {seconds}"], check=True)
 
 
 def nothing() -> None:

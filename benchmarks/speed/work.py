@@ -10,7 +10,8 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Work:
-    """One piece of work. `target` is the most that agentrun may take, in floors, `limit_s` a time.
+    """One piece of work. `target` is the most that agentrun may take, in floors, `limit_s` a time,
+    `limit_mb` its memory.
 
     `prepare` writes into the folder what the work needs. `peers` is what the peers' programs are
     asked for (peers.py), None where they are not. `setup` is run once; so is `before`, and what it
@@ -23,6 +24,7 @@ class Work:
     prepare: Callable[[Path], None]
     target: float | None = None
     limit_s: float | None = None
+    limit_mb: float | None = None
     peers: Sequence[str] | None = None
     steps: int = 1
     before: Sequence[str] | None = None
@@ -79,6 +81,18 @@ def killed(count: int) -> Callable[[Path], None]:
     return prepare
 
 
+def long_loop(count: int, *, stops: bool = False) -> Callable[[Path], None]:
+    """Make a workflow whose items run one after another: a file of 100,000 steps is refused."""
+    return lambda folder: _steps(
+        folder,
+        f"  - {{id: items, python: 'steps.py:numbers', with: {{count: {count}}}}}",
+        "  - {id: each, for_each: '${{ steps.items.output }}', max_parallel: 1,"
+        " python: 'steps.py:nothing'}",
+        *["  - {id: last, python: 'steps.py:stop_here'}"] * stops,
+        "outputs: {done: '${{ steps.items.output | length }}'}",
+    )
+
+
 def many_tasks(folder: Path) -> None:
     """Make 1,000 tasks of one finished step, as runs would have left them."""
     from benchmarks.store import TEXT, made, records
@@ -95,8 +109,9 @@ RUN = ("run", "flow.yaml", "--max-parallel", "100", "-q")
 
 def all_work(*, quick: bool) -> list[Work]:
     """Return the list of work; `quick` leaves out what takes minutes."""
-    chains = (100, 1000) if quick else (100, 1000, 10_000, 100_000)
-    resumes = (1000,) if quick else (1000, 10_000, 100_000)
+    chains = (100, 1000) if quick else (100, 1000, 10_000)
+    resumes = (1000,) if quick else (1000, 10_000)
+    loops = () if quick else (100_000,)
     items = 1000 if quick else 10_000
     nothing = lambda _folder: None  # noqa: E731
     cpu = "cpu"
@@ -123,6 +138,18 @@ def all_work(*, quick: bool) -> list[Work]:
                 steps=n,
             )
             for n in chains
+        ),
+        *(
+            Work(
+                f"{n:,} items, one after another",
+                ("chain", str(n)),
+                RUN,
+                long_loop(n),
+                1.5,
+                limit_mb=150.0,
+                steps=n,
+            )
+            for n in loops
         ),
         Work(
             f"fan-out of {items:,} × 10 ms, 100 at once",
@@ -167,10 +194,35 @@ def all_work(*, quick: bool) -> list[Work]:
                 ("resume", str(n)),
                 ("resume", "latest", "-q"),
                 killed(n),
-                limit_s={1000: 0.25, 10_000: 0.25, 100_000: 1.0}[n],
+                limit_s=0.25,
                 before=RUN,
                 steps=n,
             )
             for n in resumes
+        ),
+        *(
+            Work(
+                f"resume after {n:,} items to the first new step",
+                ("resume", str(n)),
+                ("resume", "latest", "-q"),
+                long_loop(n, stops=True),
+                limit_s=1.0,
+                before=RUN,
+                steps=n,
+            )
+            for n in loops
+        ),
+        Work(
+            "`validate` of a file of 1,000 steps",
+            ("load", "flow.yaml"),
+            ("validate", "flow.yaml", "-q"),
+            chain(1000),
+        ),
+        Work(
+            "a step that sleeps for 3 s",
+            ("idle", "3"),
+            RUN,
+            lambda folder: _steps(folder, "  - {id: a, run: sleep 3}"),
+            measures=cpu,
         ),
     ]
