@@ -33,8 +33,8 @@ ENOUGH_RUNS = 5
 
 
 class StepHistory(Struct, omit_defaults=True):
-    """What happened to one step so far; a run that had to be parked has failed. `seconds` and `usd` are of its last successes; `kinds`
-    counts failures by kind, recovered ones too.
+    """What happened to one step so far; a run that had to be parked has failed. `seconds` and `usd`
+    are of its last successes; `kinds` counts failures by kind, recovered ones too.
     """
 
     step: str

@@ -139,3 +139,57 @@ def test_no_rule_proposes_what_is_not_safe_or_does_not_fit() -> None:
         for type_, params in proposed(of):
             fix = Fix(type_, params)
             assert problem_of(fix, of) or risk_of(fix, of) == "full", fix
+
+
+ISO = "ValueError: Invalid isoformat string: '{}'"
+
+
+@pytest.mark.parametrize(
+    ("text", "iso"),
+    [
+        ("23.11.2026", "2026-11-23"),
+        ("3.4.2026", "2026-04-03"),
+        ("2026/11/3", "2026-11-03"),
+        ("11/23/2026", "2026-11-23"),
+        ("23-11-2026", "2026-11-23"),
+        ("4/4/2026", "2026-04-04"),
+    ],
+)
+def test_a_date_that_can_mean_one_day_is_written_as_iso_wants_it(text: str, iso: str) -> None:
+    of = says(ISO.format(text), step=a_step("python", with_={"day": text, "n": 5}))
+    assert proposed(of) == [("set_parameter", {"name": "day", "value": iso})]
+
+
+@pytest.mark.parametrize(
+    ("message", "day"),
+    [
+        (ISO.format("03/04/2026"), "03/04/2026"),
+        (ISO.format("31.02.2026"), "31.02.2026"),
+        (ISO.format("1.2.26"), "1.2.26"),
+        (ISO.format("other"), "23.11.2026"),
+        ("AssertionError: 23.11.2026 is a holiday", "23.11.2026"),
+    ],
+)
+def test_no_date_is_guessed(message: str, day: str) -> None:
+    assert proposed(says(message, step=a_step("python", with_={"day": day}))) == []
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "AssertionError: the index is not built yet",
+        "database isn't up yet",
+        "Error: service not ready",
+        "the cluster is still being created",
+        "index is still building, try again later",
+    ],
+)
+def test_what_is_not_ready_yet_is_waited_for(message: str) -> None:
+    assert proposed(says(message)) == [("wait", {"seconds": 5})]
+
+
+@pytest.mark.parametrize(
+    "message", ["this is not implemented yet", "TLS is not supported yet", "it is not right"]
+)
+def test_what_will_not_come_is_not_waited_for(message: str) -> None:
+    assert proposed(says(message)) == []

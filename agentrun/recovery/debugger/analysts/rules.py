@@ -2,7 +2,13 @@
 
 from collections.abc import Callable, Iterator
 
-from agentrun.recovery.debugger.analysts.playbooks import environment, parameters, upstream, work
+from agentrun.recovery.debugger.analysts.playbooks import (
+    dates,
+    environment,
+    parameters,
+    upstream,
+    work,
+)
 from agentrun.recovery.debugger.diagnosis import Diagnosis
 from agentrun.recovery.debugger.incident import Incident
 
@@ -14,6 +20,7 @@ PLAYBOOKS: tuple[Callable[[Incident], Diagnosis | None], ...] = (
     environment.terminal,
     parameters.missing_file,
     parameters.wrong_choice,
+    dates.iso_wanted,
     environment.encoding,
     parameters.number_as_text,
     parameters.time_limit,
@@ -24,6 +31,7 @@ PLAYBOOKS: tuple[Callable[[Incident], Diagnosis | None], ...] = (
     upstream.bad_value,
     upstream.empty_output,
     upstream.malformed_input,
+    work.not_yet,
     work.came_and_went,
 )
 
