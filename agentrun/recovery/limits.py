@@ -120,7 +120,15 @@ def slowed(pace: Pace, limit: Limit, now: float, started_at: float, wait_s: floa
         return structs.replace(pace, learnt=max(SLOWEST, first), learnt_at=now, guess=True)
     if started_at < pace.learnt_at:
         return pace
-    return structs.replace(pace, learnt=max(SLOWEST, before * DECREASE), learnt_at=now, guess=False)
+    learnt = max(_slowest(wait_s), before * DECREASE)
+    return structs.replace(pace, learnt=learnt, learnt_at=now, guess=False)
+
+
+def _slowest(wait_s: float | None) -> float:
+    """Return how slow a complaint can make it: one call in the time that it asks for. A server that
+    refuses at random, or for what others call, would otherwise bring it to a standstill.
+    """
+    return SLOWEST if wait_s is None else max(SLOWEST, 1 / max(1.0, wait_s))
 
 
 def measured(pace: Pace, worked: int) -> Pace:

@@ -269,18 +269,21 @@ def exists(pid: int) -> bool:
 
 
 def alive(cli: str, folder: Path) -> list[int]:
-    """Return the agent processes of this test: those whose home is its folder."""
+    """Return the agents of this test: processes whose home is its folder. What an agent forks is a
+    copy of it until it begins another program, and no agent more.
+    """
     mark = f"HOME={folder}/home".encode()
-    found = []
+    found: dict[int, int] = {}
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
         try:
             words = (entry / "cmdline").read_bytes().split(b"\0")
             env = (entry / "environ").read_bytes()
+            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
         except OSError:
             continue
         program = os.path.basename(words[0].decode())
         if program == cli and mark in env:
-            found.append(int(entry.name))
-    return found
+            found[int(entry.name)] = parent
+    return [pid for pid, parent in found.items() if parent not in found]

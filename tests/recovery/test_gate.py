@@ -196,6 +196,14 @@ def test_a_rate_limit_makes_the_whole_component_wait_as_long_as_it_asks(folder: 
     admitted(other, NOW + 20)
 
 
+def test_a_server_that_refuses_at_random_brings_nobody_to_a_standstill(folder: Path) -> None:
+    gate, now = gate_of(folder), NOW
+    for _ in range(10):
+        admitted(gate, now).release(failed(Kind.RATE_LIMIT, 2.0), now + 0.1)
+        now = refused(gate, now + 0.1).until
+    assert now - NOW < 10 * 3
+
+
 def test_an_overloaded_server_gets_the_rest_it_asks_for(folder: Path) -> None:
     gate = gate_of(folder)
     admitted(gate, NOW).release(failed(Kind.OVERLOADED, 7.0), NOW)
