@@ -7,16 +7,18 @@ given, no other descriptor but `pass_fds`, and the default action for SIGPIPE an
 Python ignores.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 _IGNORED_BY_PYTHON = [
     number for name in ("SIGPIPE", "SIGXFSZ") if (number := getattr(signal, name, None))
 ]
+_DESCRIPTORS = "/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"
 _FIRST_OWN = 3
 """The descriptors before this one are the standard streams."""
 
@@ -99,22 +101,11 @@ def _by_subprocess(
     return popen.pid
 
 
-@lru_cache(maxsize=1)
 def _keep_descriptors() -> None:
-    """Keep what this process has inherited from being inherited further. What Python opens itself
-    is not inheritable (PEP 446).
+    """Keep what is open in this process from being inherited. What Python opens is not (PEP 446),
+    but what agentrun has inherited itself is, what C code opens, and what `dup2` makes.
     """
-    for fd in _open_descriptors():
-        if fd >= _FIRST_OWN and os.get_inheritable(fd):
-            os.set_inheritable(fd, False)
-
-
-def _open_descriptors() -> Iterator[int]:
-    with os.scandir("/dev/fd") as entries:
-        own = {int(entry.name) for entry in entries}
-    for fd in own:
-        try:
-            os.fstat(fd)
-        except OSError:  # the one that read the folder
-            continue
-        yield fd
+    for name in os.listdir(_DESCRIPTORS):
+        with contextlib.suppress(OSError):  # the one that read the folder is gone
+            if int(name) >= _FIRST_OWN and os.get_inheritable(int(name)):
+                os.set_inheritable(int(name), False)

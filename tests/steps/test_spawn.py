@@ -1,0 +1,70 @@
+"""How programs are started: what they find open, and by which way."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentrun.core.outcome import Success
+from agentrun.steps import registry, spawn
+
+SHOW_OPEN = "ls /proc/self/fd | tr '\\n' ' '"
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="no /proc here"),
+]
+
+
+@pytest.fixture
+def left_open() -> Iterator[int]:
+    """A descriptor that children inherit unless somebody sees to it."""
+    fd = os.open(os.devnull, os.O_RDONLY)
+    os.set_inheritable(fd, True)
+    yield fd
+    os.close(fd)
+
+
+async def output_of(make_ctx: Any, command: str, **more: Any) -> str:
+    ctx = make_ctx(command=command, shell="bash", **more)
+    outcome = await registry.get("run").execute(ctx)
+    assert isinstance(outcome, Success), outcome
+    return str(outcome.output).strip()
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+async def test_a_program_finds_three_streams_open_and_nothing_else(
+    make_ctx: Any, left_open: int, tmp_path: Path, elsewhere: bool
+) -> None:
+    cwd = tmp_path if elsewhere else Path.cwd()
+    found = (await output_of(make_ctx, SHOW_OPEN, cwd=cwd)).split()
+    assert str(left_open) not in found
+    assert found == ["0", "1", "2", "3"]  # 3 is the folder that `ls` reads
+
+
+async def test_it_leads_a_session_of_its_own_and_dies_of_a_broken_pipe(make_ctx: Any) -> None:
+    script = 'test "$(ps -o sid= -p $$ | tr -d " ")" = $$; (yes || true) | head -1; trap'
+    assert await output_of(make_ctx, script, cwd=Path.cwd()) == "y"
+
+
+async def test_most_programs_start_without_subprocess(
+    make_ctx: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(subprocess, "Popen", None)
+    assert await output_of(make_ctx, "echo here", cwd=Path.cwd()) == "here"
+    with pytest.raises(TypeError):
+        await output_of(make_ctx, "echo there", cwd=tmp_path)
+
+
+async def test_a_program_is_found_as_the_shell_finds_it(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        folder.mkdir()
+        (folder / "tool").write_text("#!/bin/sh\n")
+    (second / "tool").chmod(0o755)
+    path = os.pathsep.join(["relative", str(first), str(second)])
+    assert spawn.program("tool", path) == str(second / "tool")
+    assert spawn.program("no_such_tool", path) == "no_such_tool"
