@@ -209,15 +209,19 @@ class Beginning:
     def _hold_back(self, key: str, component: str, answer: "NotYet") -> None:
         now = self._desk.with_.clock.now()
         if answer.park or answer.until - now > self._desk.with_.max_wait_s:
-            self._go_round(key, f"{component}: {answer.reason}", answer.until)
+            reason = f"{component}: {answer.reason}"
+            if answer.cause == "breaker":
+                self._go_round(key, reason, answer.until)
+            else:  # it works, and others are before us
+                self._desk.record(ev.StepParked(key, reason, answer.until))
             return
         self._desk.schedule.defer(key, answer.until)
         if answer.cause == "breaker":
             self._desk.warn_once(f"{component}: {answer.reason}; waiting", key)
 
     def _go_round(self, key: str, reason: str, until: float) -> None:
-        """Don't wait for a component for so long: take the step's next way, or have it fail where
-        the workflow goes on without it; else park the task.
+        """Don't wait for a broken component for so long: take the step's next way, or have it fail
+        where the workflow goes on without it; else park the task.
         """
         from agentrun.runner.holders import one_goes_on
 

@@ -3,6 +3,7 @@
 import pytest
 
 from agentrun.core import events as ev
+from agentrun.recovery.gate import Gate, NotYet
 from agentrun.store.manager import CheckpointManager
 from tests.runner.conftest import Desk
 
@@ -88,3 +89,15 @@ def test_what_must_happen_once_and_may_have_happened_is_not_done_in_another_way(
     assert not (desk.folder / "paid").exists()
     records = CheckpointManager(desk.root).read(done.task_id).records
     assert not [r for r in records if isinstance(r.event, ev.FallbackTaken)]
+
+
+def test_a_limit_that_others_use_up_leads_round_nothing(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def admit(_gate: Gate, _component: str, now: float) -> NotYet:
+        return NotYet(now + 3600, "1 of 1 places are taken", "limit", park=True)
+
+    monkeypatch.setattr(Gate, "admit", admit)
+    step = "{id: a, component: b, run: echo never, fallback: [{run: x}], continue_on_error: true}"
+    done = desk.run(f"name: busy\nsteps:\n  - {step}\n")
+    assert done.exit_code == 75

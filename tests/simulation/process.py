@@ -396,7 +396,9 @@ class _Admitted:
 
 
 class BusyGate:
-    """A gate that says `not yet` now and then."""
+    """A gate that says `not yet` now and then, but never that a component is broken for long: that
+    leads round it, to another ending than in peace (tests/runner/test_way_round.py).
+    """
 
     def __init__(self, busy_share: float, random: Random) -> None:
         self._busy_share, self._random = busy_share, random
@@ -408,4 +410,5 @@ class BusyGate:
         until = now + self._random.choice((16, 64, 640)) * TICK_S
         causes: tuple[Cause, ...] = ("limit", "breaker", "rate_limit")
         cause = self._random.choice(causes)
-        return NotYet(until, "busy", cause, park=self._random.random() < 0.1)
+        park = self._random.random() < 0.1 and cause != "breaker"
+        return NotYet(until, "busy", cause, park=park)
