@@ -17,6 +17,9 @@ from agentrun.steps.process import Exit, run_process
 WAIT_GRACE_S = 1.5
 """So long a CLI that seems to wait by itself has to say that it failed."""
 
+HURRY_S = 0.2
+"""So long after being asked to end it, it is made to hurry."""
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -56,7 +59,7 @@ async def run_cli(
     try:
         await _watch(process, reading, on_session)
     finally:
-        await _end(process)
+        await _end(process, hurry=bool(reading.answer.hopeless and reading.answer.waits))
     if reading.answer.hopeless and process.cancelled():
         return Run(None, reading.answer, reading.aside, ctx.log.tail(), reading.values)
     ended = process.result()
@@ -87,13 +90,15 @@ async def _watch(
             await on_session(reading.answer.session)
 
 
-async def _end(process: "asyncio.Task[Exit]") -> None:
-    """Leave no process behind: cancelling ends it, and cancelling again makes it hurry."""
+async def _end(process: "asyncio.Task[Exit]", *, hurry: bool) -> None:
+    """Leave no process behind: cancelling ends it, and cancelling again makes it hurry. One that
+    would go on asking meanwhile is made to hurry at once.
+    """
     cancelled: asyncio.CancelledError | None = None
     while not process.done():
         process.cancel()
         try:
-            await asyncio.wait((process,))
+            await asyncio.wait((process,), timeout=HURRY_S if hurry else None)
         except asyncio.CancelledError as error:
             cancelled = error
     if cancelled is not None:
