@@ -176,7 +176,7 @@ class Loop:
         from agentrun.runner.eager import begun  # most tasks have none
 
         if rest := begun(self._guarded(key, self._perform_attempt(key))):
-            self._work[key] = asyncio.get_running_loop().create_task(rest)
+            self._work[key] = rest
 
     async def note(self, key: str, attempt: int, note: Note) -> None:
         """Record what an attempt reports on its way; return when that is durable."""

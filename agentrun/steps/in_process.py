@@ -1,5 +1,7 @@
 """Calls the function of a `python` step in this process."""
 
+import asyncio
+from collections.abc import Awaitable
 from functools import partial
 from pathlib import Path
 
@@ -19,8 +21,12 @@ async def perform(ctx: StepContext) -> Success | Evidence:
     job = partial(call_target, target, ctx.base_dir, ctx.with_, known)
     with PrintingTo(ctx.log):
         if is_async(known):
-            return await settle(job())  # the call itself runs nothing of it
-        return await settle(await CALLS.call(_name(target, ctx.base_dir), job, alone=ctx.alone))
+            result = job()  # the call itself runs nothing of it
+        else:
+            result = await CALLS.call(_name(target, ctx.base_dir), job, alone=ctx.alone)
+        if isinstance(result, Awaitable) and is_quick(target, ctx.base_dir):
+            await asyncio.sleep(0)  # it was begun in the caller's task, and may need one of its own
+        return await settle(result)
 
 
 def is_quick(target: str, base_dir: Path) -> bool:
