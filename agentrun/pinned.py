@@ -9,7 +9,7 @@ from agentrun.store.view import TaskView
 from agentrun.workflow.cache import load_cached
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def pinned_workflow(task: TaskView | TaskStore) -> Workflow:
     """Return the definition that a task is bound to; read once for a task that is read or held."""
     return load_cached(Path(task.state.workflow_path), task.workflow_text, task.sources)

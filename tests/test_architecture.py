@@ -16,7 +16,7 @@ FLOORS = (
     {"report"},
     {"tui"},
     {"runner"},
-    {"clock", "requests", "pinned", "stop_signals", "notify", "foresight", "stubs"},
+    {"clock", "last_success", "requests", "pinned", "stop_signals", "notify", "foresight", "stubs"},
     {"diagnose"},
     {"asking"},
     {"changes", "perform"},

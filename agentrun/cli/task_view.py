@@ -13,7 +13,9 @@ from agentrun.core.model import Json, Workflow
 from agentrun.core.state import TaskState
 from agentrun.core.value import Items, Value
 from agentrun.errors import AgentrunError, about
-from agentrun.report.incident import Log, Sources
+from agentrun.last_success import Successes
+from agentrun.report.incident import Log, Sources, definition_of
+from agentrun.report.since_success import Given, SinceSuccess, since_success
 from agentrun.store.manager import CheckpointManager
 from agentrun.store.view import TaskView
 
@@ -49,7 +51,7 @@ def shown(view: TaskView, value: Value | None) -> Json:
     if value is None or isinstance(value, Items):
         return None
     try:
-        return view.values.get(structs.replace(value, secrets={}))
+        return view.values.get(structs.replace(value, secrets=None))
     except AgentrunError as error:
         return f"[{error.message}]"
 
@@ -87,6 +89,37 @@ def sources_of(
         inputs=lambda state: shown(view, state.inputs),
         item=lambda state, key: item_of(view, state, key),
         log=lambda step, attempt: log_of(view, step, attempt, tail_bytes),
+        since=_Since(view),
+    )
+
+
+class _Since:
+    """Compares what a step of the task was given with what it was given when it last succeeded."""
+
+    def __init__(self, view: TaskView) -> None:
+        self._view = view
+        self._successes = Successes(CheckpointManager(view.folder.parent), view)
+
+    def __call__(self, state: TaskState, key: str) -> SinceSuccess | None:
+        other = self._successes.of(key)
+        if other is None:
+            return None
+        same = other.state.workflow_sha256 == state.workflow_sha256
+        same = same and other.state.sources == state.sources
+        now = definition(self._view)
+        then = now if same else definition(other)
+        return since_success(
+            key, _given(other, other.state, then, key), _given(self._view, state, now, key)
+        )
+
+
+def _given(view: TaskView, state: TaskState, workflow: Workflow | None, key: str) -> Given:
+    return Given(
+        state,
+        definition_of(workflow, key),
+        shown(view, state.inputs),
+        item_of(view, state, key),
+        lambda above: output_of(view, state, above),
     )
 
 

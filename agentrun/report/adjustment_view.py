@@ -1,6 +1,6 @@
 """What an adjustment, or a fix, changed about a step: its definition before and after."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from msgspec import to_builtins
 
@@ -10,6 +10,7 @@ from agentrun.recovery.adjust.apply import adjusted
 from agentrun.report import words
 from agentrun.report.result import json_text
 from agentrun.report.screen import Screen
+from agentrun.report.since_success import differing
 
 _ABSENT: tuple[Json, ...] = (None, (), [], {}, False)
 
@@ -29,22 +30,12 @@ def adjustment_lines(
     old = to_builtins(adjusted(step, before))
     now = to_builtins(adjusted(step, [*before, *new]))
     lines: dict[str, None] = {}  # what is set for the attempt may also stand in its step
-    for name, was, is_ in _differences(old, now, ""):
+    for name, was, is_ in differing(old, now):
         if was not in _ABSENT:
             lines[screen.paint("red", f"- {name}: {_text(was)}")] = None
         if is_ not in _ABSENT:
             lines[screen.paint("green", f"+ {name}: {_text(is_)}")] = None
     yield from (f"  {line}" for line in lines)
-
-
-def _differences(old: Json, new: Json, name: str) -> Iterator[tuple[str, Json, Json]]:
-    """Yield the smallest parts that differ, by their dotted names."""
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        for key in dict.fromkeys([*old, *new]):
-            inner = name if key in {"step", "spec"} and not name else f"{name}.{key}".strip(".")
-            yield from _differences(old.get(key), new.get(key), inner)
-    elif old != new:
-        yield name, old, new
 
 
 def _text(value: Json) -> str:

@@ -13,6 +13,7 @@ from agentrun.report.debug_view import debug_next, log_lines
 from agentrun.report.incident import Incident, Seen
 from agentrun.report.result import error_object, json_text
 from agentrun.report.sentences import failure_text
+from agentrun.report.since_success import since_heading, since_lines
 from agentrun.report.timeline import timeline
 
 _STYLE = """
@@ -81,6 +82,10 @@ def _incident(
     yield from _fenced(told)
     yield from ("", f"### Before it, after event {incident.before_seq}", "")
     yield from _fenced(json_text(_before(incident), indent=2).splitlines())
+    if incident.since is not None:
+        heading = since_heading(incident.since, state.updated_at)
+        yield from ("", f"### {heading[:1].upper()}{heading[1:]}", "")
+        yield from _fenced([line for _, line in since_lines(incident.since)])
     for seen in incident.attempts:
         yield from _attempt(seen)
 

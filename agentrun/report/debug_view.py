@@ -12,6 +12,7 @@ from agentrun.report.next_command import Next, next_commands
 from agentrun.report.result import json_text
 from agentrun.report.screen import Screen
 from agentrun.report.sentences import failure_text
+from agentrun.report.since_success import since_heading, since_lines
 from agentrun.report.step_view import output_lines
 from agentrun.report.timeline import timeline_lines
 
@@ -78,6 +79,10 @@ def _incident(
     yield from timeline_lines(state.task_id, records, screen, only=incident.step)
     yield from _heading(f"before it, after event {incident.before_seq}", screen)
     yield from _before(incident)
+    if incident.since is not None:
+        yield from _heading(since_heading(incident.since, state.updated_at), screen)
+        for style, line in since_lines(incident.since):
+            yield screen.paint(style, line)
     for seen in incident.attempts:
         yield from _attempt(seen, screen)
 

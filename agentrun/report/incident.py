@@ -13,6 +13,7 @@ from agentrun.core.failure import Failure
 from agentrun.core.model import Json, Step, Workflow
 from agentrun.core.state import StepState, TaskState, replay
 from agentrun.report.ending import told_step
+from agentrun.report.since_success import SinceSuccess
 
 MAX_INCIDENTS = 5
 MAX_ATTEMPTS = 10
@@ -48,7 +49,8 @@ class Needed(Struct, frozen=True):
 
 class Incident(Struct, frozen=True):
     """One failed step. `before_seq` is the last event before its first attempt; `seq` where the
-    failure was final. `definition` is the step as the workflow has it.
+    failure was final. `definition` is the step as the workflow has it. `since` is what differs from
+    its last success in an earlier task, None where none is known.
     """
 
     step: str
@@ -63,11 +65,12 @@ class Incident(Struct, frozen=True):
     needed: tuple[Needed, ...]
     definition: Json
     diagnosis: ev.Diagnosed | None
+    since: SinceSuccess | None = None
 
 
 class Sources(Struct, frozen=True):
     """Where the facts come from: `output(state, key)` and `inputs(state)` read values, `item` the
-    value of an item, `log` the end of an attempt's log.
+    value of an item, `log` the end of an attempt's log, `since` compares with the last success.
     """
 
     records: Sequence[ev.Recorded]
@@ -76,6 +79,7 @@ class Sources(Struct, frozen=True):
     inputs: Callable[[TaskState], Json]
     item: Callable[[TaskState, str], Json]
     log: Callable[[str, int], Log | None]
+    since: Callable[[TaskState, str], SinceSuccess | None] = lambda _state, _key: None
 
 
 def incidents(state: TaskState, sources: Sources) -> list[Incident]:
@@ -128,6 +132,7 @@ def _incident(key: str, state: TaskState, sources: Sources) -> Incident:
         needed=tuple(_needed(definition, key, before, sources)),
         definition=_written(definition),
         diagnosis=step.diagnosis,
+        since=sources.since(before, key) if step.failure is not None else None,
     )
 
 

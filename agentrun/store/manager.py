@@ -122,7 +122,7 @@ class CheckpointManager:
         if text in known:
             return text
         if text == names.LATEST and known:
-            return max(known, key=lambda task_id: (self._touched(task_id), task_id))
+            return max(known, key=lambda task_id: (self.touched(task_id), task_id))
         found = [task_id for task_id in known if text and task_id.startswith(text)]
         if len(found) == 1:
             return found[0]
@@ -170,9 +170,15 @@ class CheckpointManager:
             raise self._exists(folder.rpartition("/")[2])
         disk.sync_folder(self.root)
 
-    def _touched(self, task_id: str) -> int:
+    def touched(self, task_id: str) -> int:
+        """Return when a task's journal was last written, in nanoseconds; 0 when there is none."""
         found = self.disk.status(f"{self.root}/{task_id}/{JOURNAL}")
         return found.st_mtime_ns if found else 0
+
+    def size(self, task_id: str) -> int:
+        """Return the bytes of a task's journal."""
+        found = self.disk.status(f"{self.root}/{task_id}/{JOURNAL}")
+        return found.st_size if found else 0
 
     def _exists(self, task_id: str) -> UsageError:
         return UsageError(
@@ -191,7 +197,7 @@ class CheckpointManager:
         if close:
             meant = f"Did you mean {' or '.join(close)}?"
         else:
-            latest = max(known, key=lambda task_id: (self._touched(task_id), task_id))
+            latest = max(known, key=lambda task_id: (self.touched(task_id), task_id))
             meant = f"The latest is {latest}."
         return UsageError(
             f"There is no task {text!r} in {self.root}.",
