@@ -2,9 +2,12 @@
 
 Owns the one border of this package where an exception becomes evidence: `BaseException` included,
 since a function that calls `sys.exit()` ends its attempt, not agentrun. A cancellation that came
-from outside passes.
+from outside passes. A process that the function forked ends here: it must not go on as agentrun.
 """
 
+import contextlib
+import os
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,10 +28,14 @@ Outcome = Success | Evidence
 
 def call(function: Callable[[], Any]) -> Any:
     """Return what the function returned (an awaitable as it is), or the evidence of its failure."""
+    process = os.getpid()
     try:
-        return function()
+        result = function()
     except BaseException as error:  # noqa: BLE001 - the step border
+        _end_if_forked(process, error)
         return evidence_of(error)
+    _end_if_forked(process)
+    return result
 
 
 def call_target(
@@ -48,17 +55,32 @@ async def settle(result: Any) -> Outcome:
     """Await what was returned where that is called for, and give it its JSON form."""
     import asyncio
 
+    process = os.getpid()
     try:
         if isinstance(result, Awaitable):
             result = await result
     except asyncio.CancelledError as error:
+        _end_if_forked(process, error)
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise
         return evidence_of(error)  # the function raised it by itself
     except BaseException as error:  # noqa: BLE001 - the step border
+        _end_if_forked(process, error)
         return evidence_of(error)
+    _end_if_forked(process)
     return outcome_of(result)
+
+
+def _end_if_forked(process: int, error: BaseException | None = None) -> None:
+    """End this process, as Python would, if it is not the one that made the call."""
+    if os.getpid() == process:
+        return
+    code = error.code if isinstance(error, SystemExit) else int(error is not None)
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else int(code is not None))
 
 
 def outcome_of(result: Any) -> Outcome:

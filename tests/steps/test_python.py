@@ -188,6 +188,24 @@ async def test_sys_exit_ends_the_attempt_alone(call: Any, isolated: bool) -> Non
 
 
 @both
+@pytest.mark.parametrize("end", ["return 'child'", "sys.exit(7)", "1 / 0"])
+@pytest.mark.parametrize("head", ["def", "async def"])
+async def test_a_forked_process_does_not_go_on_as_agentrun(
+    call: Any, isolated: bool, end: str, head: str
+) -> None:
+    code = f"""
+        import os, sys
+        {head} f():
+            child = os.fork()
+            if not child:
+                {end}
+            return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    """
+    expected = {"return 'child'": 0, "sys.exit(7)": 7, "1 / 0": 1}
+    assert output(await call(code, isolated=isolated)) == expected[end]
+
+
+@both
 async def test_a_cancellation_of_its_own_is_evidence(call: Any, isolated: bool) -> None:
     code = "import asyncio\nasync def f(): raise asyncio.CancelledError"
     found = evidence(await call(code, isolated=isolated))
