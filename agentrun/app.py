@@ -71,6 +71,7 @@ def run_task(request: RunRequest, reporters: Sequence[Reporter] = ()) -> Finishe
         manager.create(task_id, text, workflow.sources, first, secrets, values=values) as task,
         about(task_id),
     ):
+        task.tell_repairs(lambda repair: _warn(reporters, repair))
         for reporter in reporters:
             reporter.records(first, task.state)
         warned = [ev.Warned(each) for each in seen_before(workflow, manager)]
@@ -103,9 +104,7 @@ def _resumed(
         _refuse_unsaid(task.state, request)
         secrets = secret_values(pinned, optional=bool(request.stub))
         task.values.secrets.learn(secrets)
-        for repair in task.repairs:
-            for reporter in reporters:
-                reporter.warn(repair)
+        task.tell_repairs(lambda repair: _warn(reporters, repair))
         if _is_over(task.state, request):
             return _told_again(task_id, task.state, task.values.get, pinned)
         clock = SteadyClock(not_before=task.state.updated_at)
@@ -121,6 +120,11 @@ def _resumed(
         if request.workflow is not None:
             task.write_workflow()
         return finished
+
+
+def _warn(reporters: Sequence[Reporter], message: str) -> None:
+    for reporter in reporters:
+        reporter.warn(message)
 
 
 def _is_over(state: TaskState, request: ResumeRequest) -> bool:

@@ -6,7 +6,7 @@ are read to their ends and mended before anything is appended.
 """
 
 import gc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -32,7 +32,9 @@ FOLDERS = (BLOBS, SNAPSHOTS, LOGS, STATE)
 
 
 class TaskStore:
-    """A task held by this process. `repairs` says what recovery had to mend, for people."""
+    """A task held by this process. `repairs` says what had to be mended, for people: by recovery,
+    and later where a damaged value was needed.
+    """
 
     def __init__(
         self,
@@ -57,6 +59,8 @@ class TaskStore:
         self._snapshots = SnapshotStore(folder, disk, state.task_id, values.secrets)
         self._snapshot_seq = snapshot_seq
         self._texts: tuple[str, bytes] | None = None
+        self._tell: Callable[[str], None] | None = None
+        values.on_mend = self._mended
 
     # --- the journal ----------------------------------------------------------------------------
 
@@ -125,6 +129,19 @@ class TaskStore:
             self._disk.make_folder(path)
         return path
 
+    # --- repairs --------------------------------------------------------------------------------
+
+    def tell_repairs(self, tell: Callable[[str], None]) -> None:
+        """Tell of everything that was mended, and from now on of each repair when it is made."""
+        for repaired in self.repairs:
+            tell(repaired)
+        self._tell = tell
+
+    def _mended(self, what: str) -> None:
+        self.repairs += (what,)
+        if self._tell is not None:
+            self._tell(what)
+
     # --- the end --------------------------------------------------------------------------------
 
     def clean_after_success(self) -> None:
@@ -134,6 +151,7 @@ class TaskStore:
 
     def close(self) -> None:
         """Sync what is synced lazily, and let go of the task."""
+        self.values.on_mend = None
         try:
             self._journal.close()
         finally:

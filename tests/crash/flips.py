@@ -47,7 +47,9 @@ def last(one):
     return one + "2"
 """
 BIG_BYTES = 6000
-"""A value of this size is kept in `blobs/`, which has no second copy."""
+"""A value of this size is kept in `blobs/`, with a second copy."""
+LARGE_BYTES = 70_000
+"""One of this size stands once."""
 RESUME = ["resume", "flipped", "--answer", "ok=approve", "--json"]
 UNPROVEN = ("lock",)
 """What stands in the lock file is for people; nothing depends on it."""

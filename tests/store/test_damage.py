@@ -10,8 +10,11 @@ from agentrun.core import events as ev
 from agentrun.core.state import TaskState
 from agentrun.errors import Damaged, NotWritable, StoreError
 from agentrun.store.record import LineCodec
+from agentrun.store.task import TaskStore
+from agentrun.store.values import COPY
+from agentrun.store.view import TaskView
 from tests.store.faulty_disk import LUCKS, Fault, FaultySystem, Luck, PowerCut
-from tests.store.scenario import ROOT, TASK, TEXT, Driver, Oracle
+from tests.store.scenario import BIG, ROOT, SUB, TASK, TEXT, Driver, Oracle
 
 FOLDER = f"{ROOT}/{TASK}"
 JOURNAL = f"{FOLDER}/journal.jsonl"
@@ -236,24 +239,131 @@ def test_the_pinned_workflow_is_put_back(changed: bytes | None) -> None:
     assert sound.system.content(f"{FOLDER}/workflow.yaml") == sound.files[f"{FOLDER}/workflow.yaml"]
 
 
-def test_a_damaged_or_missing_blob_is_refused_when_it_is_read() -> None:
-    sound = Sound()
-    blobs = [path for path in sound.files if "/blobs/" in path]
+def blobs_of(sound: Sound) -> list[str]:
+    """The blobs that nothing but their copies gives back."""
+    blobs = [path for path in sound.files if "/blobs/" in path and not path.endswith(COPY)]
     assert len(blobs) == 3
-    for path in blobs:
-        if sound.files[path] == TEXT:  # the second copy of workflow.yaml
-            continue
-        for changed in (b"", sound.files[path] + b" ", None):
-            sound.restore()
-            if changed is None:
-                sound.system.unlink(path)
-            else:
-                sound.system.set_content(path, changed)
-            driver = Driver(sound.system, sound.oracle)
-            with driver.manager.open(TASK) as task:
-                assert task.state.inputs is not None
-                with pytest.raises(Damaged, match=path):
-                    _ = task.sources, task.values.get(task.state.inputs)
+    assert all(sound.files[path] == sound.files[path + COPY] for path in blobs)
+    return [path for path in blobs if sound.files[path] != TEXT]  # which workflow.yaml holds too
+
+
+def damage(sound: Sound, path: str, data: bytes | None) -> None:
+    if data is None:
+        sound.system.unlink(path)
+    else:
+        sound.system.set_content(path, data)
+
+
+def values_of(task: TaskStore | TaskView) -> object:
+    """Read everything that stands in blobs, past `workflow.yaml`."""
+    assert task.state.inputs is not None
+    return task.sources, task.values.get(task.state.inputs)
+
+
+SPOILT = ("missing", "empty", "zeros", "flipped", "cut off", "longer")
+
+
+def spoilt(how: str, data: bytes) -> bytes | None:
+    return {
+        "missing": None,
+        "empty": b"",
+        "zeros": bytes(len(data)),
+        "flipped": data[:5] + bytes([data[5] ^ 4]) + data[6:],
+        "cut off": data[:-3],
+        "longer": data + b" ",
+    }[how]
+
+
+@pytest.mark.parametrize("how", SPOILT)
+def test_a_spoilt_blob_is_mended_from_its_copy_where_it_is_read(how: str) -> None:
+    sound = Sound()
+    for path in blobs_of(sound):
+        sound.restore()
+        changed = spoilt(how, sound.files[path])
+        damage(sound, path, changed)
+        told: list[str] = []
+        with Driver(sound.system, sound.oracle).manager.open(TASK) as task:
+            task.tell_repairs(told.append)
+            assert values_of(task) == ({"sub.yaml": SUB}, {"text": BIG})
+            assert told == list(task.repairs)
+        name = path.removeprefix(f"{FOLDER}/")
+        assert [line.startswith(f"{name} was ") for line in told] == [True]
+        assert sound.system.content(path) == sound.files[path]
+        kept = [other for other in sound.system.paths() if other.startswith(f"{path}.damaged-")]
+        assert [sound.system.content(each) for each in kept] == [changed] * (changed is not None)
+
+
+@pytest.mark.parametrize("how", SPOILT)
+def test_a_spoilt_copy_is_written_anew_and_nobody_is_told(how: str) -> None:
+    sound = Sound()
+    for path in blobs_of(sound):
+        sound.restore()
+        damage(sound, path + COPY, spoilt(how, sound.files[path]))
+        with Driver(sound.system, sound.oracle).manager.open(TASK) as task:
+            assert values_of(task) == ({"sub.yaml": SUB}, {"text": BIG})
+            assert task.repairs == ()
+        assert sound.system.content(path + COPY) == sound.files[path]
+        assert set(sound.system.paths()) == set(sound.files)
+
+
+@pytest.mark.parametrize("how", SPOILT)
+def test_a_blob_spoilt_in_both_files_is_refused_when_it_is_read(how: str) -> None:
+    sound = Sound()
+    for path in blobs_of(sound):
+        sound.restore()
+        for each in (path, path + COPY):
+            damage(sound, each, spoilt(how, sound.files[path]))
+        with (
+            Driver(sound.system, sound.oracle).manager.open(TASK) as task,
+            pytest.raises(Damaged, match=path) as refused,
+        ):
+            values_of(task)
+        assert refused.value.exit_code == 4
+
+
+def test_a_value_is_read_from_its_copy_without_a_lock_and_nothing_is_changed() -> None:
+    sound = Sound()
+    for path in blobs_of(sound):
+        for which in (path, path + COPY):
+            for how in SPOILT:
+                sound.restore()
+                damage(sound, which, spoilt(how, sound.files[path]))
+                before = {each: sound.system.content(each) for each in sound.system.paths()}
+                view = Driver(sound.system, sound.oracle).manager.read(TASK)
+                assert values_of(view) == ({"sub.yaml": SUB}, {"text": BIG})
+                after = {each: sound.system.content(each) for each in sound.system.paths()}
+                assert after == before
+
+
+@pytest.mark.parametrize("luck", LUCKS)
+def test_a_power_cut_while_a_blob_is_mended_loses_nothing(luck: Luck) -> None:
+    for how in ("missing", "flipped"):
+        for at in count(1):
+            sound = Sound(events=3)
+            path = blobs_of(sound)[0]
+            sound.system = sound.system.reboot("all")  # both files are at rest
+            damage(sound, path, spoilt(how, sound.files[path]))
+            sound.system.crash_at = sound.system.calls + at
+            try:
+                with Driver(sound.system, sound.oracle).manager.open(TASK) as task:
+                    values_of(task)
+            except PowerCut:
+                sound.system = sound.system.reboot(luck, seed=at)
+                with Driver(sound.system, sound.oracle).manager.open(TASK) as task:
+                    assert values_of(task) == ({"sub.yaml": SUB}, {"text": BIG})
+                continue
+            break
+        assert at > 20
+
+
+def test_a_process_that_let_go_of_the_task_mends_nothing() -> None:
+    sound = Sound()
+    path = blobs_of(sound)[0]
+    with Driver(sound.system, sound.oracle).manager.open(TASK) as task:
+        pass
+    sound.system.unlink(path)
+    assert values_of(task) == ({"sub.yaml": SUB}, {"text": BIG})
+    assert path not in sound.system.paths()
 
 
 def test_a_damaged_snapshot_is_ignored_and_kept() -> None:

@@ -18,6 +18,7 @@ from agentrun.store import cleaning, names
 from agentrun.store.fork import copy_until
 from agentrun.store.manager import CheckpointManager
 from agentrun.store.task import TaskStore
+from agentrun.store.values import COPY
 from agentrun.store.verify import verify
 from tests.store.scenario import BIG, SUB, TEXT, started
 
@@ -352,11 +353,56 @@ def test_verify_says_what_is_right_and_what_is_wrong(manager: CheckpointManager)
             continue
         whole = path.read_bytes()
         path.write_bytes(whole[:50] + b"\x01" + whole[51:])
-        wrong = [
-            finding.file for finding in verify(manager.disk, manager.read("a")) if not finding.ok
-        ]
-        assert wrong == [str(path.relative_to(Path(manager.root, "a")))], path
+        found = verify(manager.disk, manager.read("a"))
+        wrong = [finding.file for finding in found if not finding.ok]
+        name = str(path.relative_to(Path(manager.root, "a")))
+        assert wrong == ([] if name.endswith(COPY) else [name]), path
         path.write_bytes(whole)
+
+
+def test_verify_names_a_copy_that_is_gone_or_spoilt_and_says_where_one_helps(
+    manager: CheckpointManager,
+) -> None:
+    with new(manager, "a") as task:
+        add(task, ev.StepStarted("x", 1), ev.StepSucceeded("x", 1, task.values.put(BIG)))
+    folder = Path(manager.root, "a")
+    copy = next(path for path in folder.glob(f"blobs/*{COPY}") if BIG.encode() in path.read_bytes())
+    blob = copy.with_suffix("")
+
+    def said_of(path: Path) -> list[tuple[bool, str]]:
+        found = verify(manager.disk, manager.read("a"))
+        name = str(path.relative_to(folder))
+        return [(each.ok, each.message) for each in found if each.file == name]
+
+    whole = copy.read_bytes()
+    assert said_of(copy) == []
+    copy.write_bytes(b"")
+    assert said_of(copy) == [(True, "is damaged; the value itself is whole")]
+    copy.unlink()
+    assert said_of(copy) == [(True, "is missing; the value itself is whole")]
+    blob.write_bytes(b"")
+    assert said_of(blob) == [(False, "is damaged; record 3 needs it")]
+    copy.write_bytes(whole)
+    assert said_of(blob) == [(False, "is damaged; record 3 needs it; its second copy is whole")]
+    blob.unlink()
+    assert said_of(blob) == [(False, "is missing; record 3 needs it; its second copy is whole")]
+
+
+def test_a_fork_of_a_task_with_damaged_blobs_is_whole(manager: CheckpointManager) -> None:
+    with new(manager, "a") as task:
+        add(task, ev.StepStarted("x", 1), ev.StepSucceeded("x", 1, task.values.put(BIG)), DONE)
+    blobs = [path for path in Path(manager.root, "a", "blobs").iterdir() if path.suffix != COPY]
+    for path in blobs:
+        path.write_bytes(b"")
+    with copy_until(manager, "a", 3, "b") as fork:
+        assert fork.sources == {"sub.yaml": SUB}
+    assert all(path.read_bytes() == b"" for path in blobs), "what is forked is only read"
+    said = {finding.file: finding.ok for finding in verify(manager.disk, manager.read("b"))}
+    assert all(said.values())
+    assert "blobs" in said
+    assert len(list(Path(manager.root, "b", "blobs").iterdir())) == 2 * len(blobs)
+    assert cleaning.remove(manager, "b")
+    assert not Path(manager.root, "b").exists()
 
 
 def test_a_folder_that_is_not_ours_is_refused(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import base64
 import math
 from collections.abc import Mapping
+from itertools import count
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -13,8 +14,8 @@ from agentrun.core.value import NOTHING, Blob, Inline
 from agentrun.errors import Damaged, UsageError
 from agentrun.store.disk import Disk
 from agentrun.store.secrets import Secrets
-from agentrun.store.values import ValueStore
-from tests.store.faulty_disk import FaultySystem
+from agentrun.store.values import COPY, COPY_BYTES, ValueStore
+from tests.store.faulty_disk import LUCKS, FaultySystem, Luck, PowerCut
 
 SECRETS = {"TOKEN": 's3cr\\et "val/ue+ä', "KEY": "sk-abcdefgh12345", "PIN": "739152"}
 
@@ -151,7 +152,7 @@ def test_deep_nesting_is_told() -> None:
         store().put(value)
 
 
-def test_a_large_value_stands_once_and_shares_its_syncs() -> None:
+def test_a_large_value_is_written_once_and_shares_its_syncs() -> None:
     system = FaultySystem()
     values = store(system=system)
     puts = [values.put("x" * 9000), values.put("x" * 9000), values.put("y" * 9000)]
@@ -159,7 +160,8 @@ def test_a_large_value_stands_once_and_shares_its_syncs() -> None:
     assert [values.get(put) for put in puts] == ["x" * 9000, "x" * 9000, "y" * 9000]
     values.sync_staged()
     assert system.trace.count("fsync") == 1
-    assert len(system.paths()) == 2
+    assert system.trace.count("fdatasync") == 2, "a copy is not synced"
+    assert len(system.paths()) == 2 * 2
     calls = system.calls
     values.put("x" * 9000)
     values.sync_staged()
@@ -171,14 +173,53 @@ def test_a_damaged_blob_is_put_right_by_the_same_value() -> None:
     values = store(system=system)
     put = values.put("x" * 9000)
     values.sync_staged()
-    (path,) = system.paths()
-    system.set_content(path, b"y" * 9002)
+    for path in system.paths():
+        system.set_content(path, b"y" * 9002)
     again = store(system=system)
     with pytest.raises(Damaged, match="its content is not its name's"):
         again.get(put)
     again.put("x" * 9000)
     again.sync_staged()
-    assert store(system=system).get(put) == "x" * 9000
+    assert {system.content(path) for path in system.paths()} == {b'"' + b"x" * 9000 + b'"'}
+
+
+def test_only_values_of_moderate_size_stand_twice() -> None:
+    system = FaultySystem()
+    values = store(system=system)
+    put = values.put("x" * (COPY_BYTES - 2))
+    values.sync_staged()
+    assert len(system.paths()) == 2
+    larger = values.put("x" * (COPY_BYTES - 1))
+    values.sync_staged()
+    assert len(system.paths()) == 3
+    again = store(system=system)
+    told: list[str] = []
+    again.on_mend = told.append
+    assert [len(again.get(each)) for each in (put, larger)] == [COPY_BYTES - 2, COPY_BYTES - 1]
+    assert len(system.paths()) == 3
+
+
+@pytest.mark.parametrize("luck", LUCKS)
+def test_a_power_cut_leaves_no_copy_without_its_blob(luck: Luck) -> None:
+    for at in count(1):
+        system = FaultySystem()
+        values = store(system=system)
+        system.fsync(system.open("/", 0))
+        system.fsync(system.open("/t", 0))
+        puts = [values.put("x" * 9000), values.put("y" * 9000)]
+        system.crash_at = system.calls + at
+        try:
+            values.sync_staged()
+        except PowerCut:
+            system = system.reboot(luck, seed=at)
+            blobs = {path.partition(COPY)[0] for path in system.paths() if path.endswith(COPY)}
+            again = store(system=system)
+            for path in blobs:
+                assert system.content(path) == again.text(path.rpartition("/")[2])
+            continue
+        rebooted = store(system=system.reboot(luck, seed=at))
+        assert [rebooted.get(put) for put in puts] == ["x" * 9000, "y" * 9000]
+        break
 
 
 def test_a_blob_name_can_not_be_a_path() -> None:
