@@ -2,6 +2,7 @@
 
 Not by the loop's `add_signal_handler`, whose checks import inspect (6 ms with what that imports),
 and set before `asyncio.run`, which otherwise puts a handler of its own for SIGINT in between.
+A SIGHUP that was ignored when agentrun was started stays ignored: that is what `nohup` asks for.
 """
 
 import asyncio
@@ -42,7 +43,9 @@ class StopSignals:
             interrupt()
 
     def __enter__(self) -> Self:
-        self._before = {number: signal.signal(number, self._take) for number in STOP_SIGNALS}
+        under_nohup = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+        taken = [each for each in STOP_SIGNALS if each != signal.SIGHUP or not under_nohup]
+        self._before = {number: signal.signal(number, self._take) for number in taken}
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -128,3 +128,23 @@ def test_a_stop_signal_ends_what_is_called_on_the_loop(swallows: bool) -> None:
         assert asyncio.run(run(signals)) == "cancelled"
     assert told == ["SIGTERM"]
     assert not quick._calling
+
+
+def test_under_nohup_the_end_of_the_terminal_stops_nothing() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    told: list[str] = []
+
+    async def run(signals: StopSignals) -> None:
+        signals.tell(told.append)
+        signal.raise_signal(signal.SIGHUP)
+        await asyncio.sleep(0)
+        signal.raise_signal(signal.SIGTERM)
+        await asyncio.sleep(0)
+
+    try:
+        with StopSignals() as signals:
+            asyncio.run(run(signals))
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert told == ["SIGTERM"]
