@@ -57,12 +57,20 @@ def spawn(
     )
 
 
-@lru_cache(maxsize=64)
 def program(name: str, path: str | None) -> str:
-    """Return where the PATH `path` has the program, found once; its bare name when it has not.
-
-    Not `shutil.which`, whose import takes 5 ms.
+    """Return where the PATH `path` has the program; its bare name when it has not. It is looked for
+    once, and again when it is gone.
     """
+    known = _found(name, path)
+    if known != name and not os.access(known, os.X_OK):
+        _found.cache_clear()
+        return _found(name, path)
+    return known
+
+
+@lru_cache(maxsize=64)
+def _found(name: str, path: str | None) -> str:
+    """Look for it. Not by `shutil.which`, whose import takes 5 ms."""
     folders = (os.defpath if path is None else path).split(os.pathsep)
     places = (os.path.join(folder, name) for folder in folders if os.path.isabs(folder))
     runs = (place for place in places if os.access(place, os.X_OK) and os.path.isfile(place))

@@ -68,3 +68,15 @@ async def test_a_program_is_found_as_the_shell_finds_it(tmp_path: Path) -> None:
     path = os.pathsep.join(["relative", str(first), str(second)])
     assert spawn.program("tool", path) == str(second / "tool")
     assert spawn.program("no_such_tool", path) == "no_such_tool"
+
+
+async def test_a_program_that_is_gone_is_looked_for_again(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        folder.mkdir()
+        (folder / "tool").write_text("#!/bin/sh\n")
+        (folder / "tool").chmod(0o755)
+    path = os.pathsep.join([str(first), str(second)])
+    assert spawn.program("tool", path) == str(first / "tool")
+    (first / "tool").unlink()
+    assert spawn.program("tool", path) == str(second / "tool")
