@@ -38,7 +38,10 @@ INCREASE_PER_S = 0.05
 """After that it grows by this share of what it was lowered to, each second."""
 FORGOTTEN_AFTER_S = 60.0
 SLOWEST = 1 / 60
-"""The slowest rate learnt, in calls a second; a server that wants less says so by Retry-After."""
+"""The slowest rate learnt, in calls a second, from a server that says how long it is to be left
+alone."""
+SLOWEST_UNTOLD = 1 / 5
+"""The slowest rate learnt from refusals that do not say so."""
 PAUSE_S = 1.0
 """How long a component waits after a `rate_limit` that does not say how long."""
 
@@ -120,7 +123,7 @@ def slowed(pace: Pace, limit: Limit, now: float, started_at: float, wait_s: floa
         return structs.replace(pace, learnt=max(SLOWEST, first), learnt_at=now, guess=True)
     if started_at < pace.learnt_at:
         return pace
-    learnt = max(_slowest(wait_s), before * DECREASE)
+    learnt = max(min(before, _slowest(wait_s)), before * DECREASE)
     return structs.replace(pace, learnt=learnt, learnt_at=now, guess=False)
 
 
@@ -128,7 +131,7 @@ def _slowest(wait_s: float | None) -> float:
     """Return how slow a complaint can make it: one call in the time that it asks for. A server that
     refuses at random, or for what others call, would otherwise bring it to a standstill.
     """
-    return SLOWEST if wait_s is None else max(SLOWEST, 1 / max(1.0, wait_s))
+    return SLOWEST_UNTOLD if wait_s is None else max(SLOWEST, 1 / max(1.0, wait_s))
 
 
 def measured(pace: Pace, worked: int) -> Pace:

@@ -6,6 +6,7 @@ import os
 import random
 import signal
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from agentrun.core.failure import CATEGORY_OF, Failure, Kind
 from agentrun.core.model import BreakerPolicy, Limit, Step
 from agentrun.core.state import StepState, TaskState
 from agentrun.recovery.gate import Admitted, Gate, NotYet
+from agentrun.recovery.limits import Pace, called, free_at, paused_until, slowed
 from agentrun.recovery.policy import decide
 
 NOW = 1_000_000.0
@@ -202,6 +204,25 @@ def test_a_server_that_refuses_at_random_brings_nobody_to_a_standstill(folder: P
         admitted(gate, now).release(failed(Kind.RATE_LIMIT, 2.0), now + 0.1)
         now = refused(gate, now + 0.1).until
     assert now - NOW < 10 * 3
+
+
+def test_refusals_without_a_time_leave_a_call_every_five_seconds() -> None:
+    pace, now, calls = Pace(), NOW, [NOW]
+    for _ in range(20):
+        pace = called(pace, Limit(), now)
+        pace = slowed(pace, Limit(), now, now, None)
+        now = max(paused_until(pace, now), free_at(pace, Limit(), now))
+        calls.append(now)
+    gaps = [after - before for before, after in pairwise(calls)]
+    assert max(gaps) == pytest.approx(5.0)
+
+
+def test_a_complaint_never_makes_a_slow_component_faster() -> None:
+    three_a_minute = Limit(rate=3, per_s=60)
+    pace = slowed(Pace(), three_a_minute, NOW, NOW, None)
+    for wait_s in (None, 1.0):
+        again = slowed(pace, three_a_minute, NOW + 5, NOW + 4, wait_s)
+        assert again.learnt <= pace.learnt
 
 
 def test_an_overloaded_server_gets_the_rest_it_asks_for(folder: Path) -> None:
