@@ -90,14 +90,18 @@ def find(target: Target) -> tuple[Process, ...]:
 async def end_all(
     target: Target, grace_s: float = GRACE_S, hurry: asyncio.Event | None = None
 ) -> Ending:
-    """End every process that is meant and verify it; `hurry` cuts the grace short when set."""
-    met: dict[int, None] = {}
+    """End every process that is meant and verify it; `hurry` cuts the grace short when set.
+
+    Whom it has met is looked for by its start time from then on: a process that is about to end has
+    lost its environment, and with it the marks, but is not gone.
+    """
+    met: dict[int, Process] = {}
     for number, patience_s in ((signal.SIGTERM, grace_s), (signal.SIGKILL, KILL_PATIENCE_S)):
         deadline = time.monotonic() + patience_s
         pause_s = FIRST_LOOK_S
         signalled: set[int] = set()
-        while found := find(target):
-            met.update(dict.fromkeys(process.pid for process in found))
+        while found := _left(target, met):
+            met.update({process.pid: process for process in found})
             for process in found:
                 if process.pid not in signalled or number is signal.SIGKILL:
                     send(process, number)
@@ -109,7 +113,14 @@ async def end_all(
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
         if not found:
             return Ending(tuple(met))
-    return Ending(tuple(met), tuple(process.pid for process in find(target)))
+    return Ending(tuple(met), tuple(process.pid for process in _left(target, met)))
+
+
+def _left(target: Target, met: Mapping[int, Process]) -> tuple[Process, ...]:
+    meant = find(target)
+    known = {process.pid for process in meant}
+    ending = (process for pid, process in met.items() if pid not in known)
+    return (*meant, *(each for each in ending if process_start_time(each.pid) == each.started))
 
 
 def send(process: Process, number: signal.Signals) -> None:

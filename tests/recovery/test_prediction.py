@@ -16,6 +16,7 @@ from agentrun.recovery.prediction import (
     forecast,
     whole,
 )
+from agentrun.store.disk import Disk
 from agentrun.store.manager import CheckpointManager
 from agentrun.workflow.load import load_text
 from tests.runner.conftest import Desk, desk
@@ -108,17 +109,26 @@ def test_open_breakers_and_steps_that_fail_often_are_named(tmp_path: Path) -> No
     assert told == "a fails often: 75% of 40 runs, mostly logic"
 
 
-def test_the_look_ahead_costs_little(tmp_path: Path) -> None:
+def test_the_look_ahead_reads_the_history_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = "steps:\n" + "".join(f"  - {{id: s{n}, run: ls -l {n}}}\n" for n in range(200))
     workflow = load_text(text, tmp_path / "w.yaml")
     manager = CheckpointManager(tmp_path / "checkpoints")
     with manager.shared.update("history") as data:
         entry = {"step": "a", "workflow": "w", "ok": 40, "failed": 9, "seconds": [1.5] * 50}
         data["steps"] = {f"{n:016}": entry for n in range(2000)}
+    seen_paths: list[str] = []
+    read = Disk.read
+
+    def counted(disk: Disk, path: str) -> bytes | None:
+        seen_paths.append(path)
+        return read(disk, path)
+
+    monkeypatch.setattr(Disk, "read", counted)
     warnings(workflow, manager, time.time())
-    began = time.process_time()
-    warnings(workflow, manager, time.time())
-    assert time.process_time() - began < 0.05
+    assert len([path for path in seen_paths if path.endswith("history.json")]) == 1
+    assert len(seen_paths) < 10, "not one for each step"
 
 
 # --- while it runs ------------------------------------------------------------------------------

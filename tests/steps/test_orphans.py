@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from agentrun.steps import proc_table
 from agentrun.steps.orphans import boot_id, end_leftovers, process_start_time
 from agentrun.steps.proc_table import Target, find
 
@@ -92,6 +93,16 @@ async def test_the_marks_find_it_without_a_record_and_in_any_session(marked: Lef
     assert len(left.found) == 3
     assert not marked.alive
     assert find(Target(marks=MARKS)) == ()
+
+
+async def test_one_that_has_lost_its_marks_on_its_way_out_is_waited_for(
+    unmarked: Left, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = [find(Target(unmarked.pid))]
+    monkeypatch.setattr(proc_table, "find", lambda _target: looks.pop() if looks else ())
+    left = await proc_table.end_all(Target(marks=MARKS))
+    assert len(left.found) == 3
+    assert not unmarked.alive
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="environments stand in /proc")

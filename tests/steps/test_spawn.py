@@ -46,7 +46,9 @@ async def test_a_program_finds_three_streams_open_and_nothing_else(
 
 
 async def test_it_leads_a_session_of_its_own_and_dies_of_a_broken_pipe(make_ctx: Any) -> None:
-    script = 'test "$(ps -o sid= -p $$ | tr -d " ")" = $$; (yes || true) | head -1; trap'
+    script = (
+        'test "$(ps -o sid= -p $$ | tr -d " ")" = $$; (yes || true) | head -1; trap -p PIPE XFSZ'
+    )
     assert await output_of(make_ctx, script, cwd=Path.cwd()) == "y"
 
 
