@@ -56,8 +56,8 @@ class Loss(msgspec.Struct, frozen=True):
             if self.first == self.last
             else (f"records {self.first} to {self.last} are")
         )
-        rest = f" Whole behind it: {', '.join(self.behind)}." if self.behind else ""
-        return f"{self.file}: damaged at byte {self.offset}; {lost} lost: {self.why}.{rest}"
+        rest = f". Whole behind it: {', '.join(self.behind)}" if self.behind else ""
+        return f"{self.file}: damaged at byte {self.offset}; {lost} lost: {self.why}{rest}"
 
 
 class Copy(msgspec.Struct):
