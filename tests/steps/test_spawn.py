@@ -61,24 +61,28 @@ async def test_most_programs_start_without_subprocess(
         await output_of(make_ctx, "echo there", cwd=tmp_path)
 
 
-async def test_a_program_is_found_as_the_shell_finds_it(tmp_path: Path) -> None:
-    first, second = tmp_path / "first", tmp_path / "second"
-    for folder in (first, second):
-        folder.mkdir()
-        (folder / "tool").write_text("#!/bin/sh\n")
-    (second / "tool").chmod(0o755)
-    path = os.pathsep.join(["relative", str(first), str(second)])
-    assert spawn.program("tool", path) == str(second / "tool")
+@pytest.fixture
+def tools(tmp_path: Path) -> list[Path]:
+    """Return the same program in two folders."""
+    found = [tmp_path / folder / "tool" for folder in ("first", "second")]
+    for tool in found:
+        tool.parent.mkdir()
+        tool.write_text("#!/bin/sh\n")
+        tool.chmod(0o755)
+    return found
+
+
+async def test_a_program_is_found_as_the_shell_finds_it(tools: list[Path]) -> None:
+    first, second = tools
+    first.chmod(0o644)
+    path = os.pathsep.join(["relative", str(first.parent), str(second.parent)])
+    assert spawn.program("tool", path) == str(second)
     assert spawn.program("no_such_tool", path) == "no_such_tool"
 
 
-async def test_a_program_that_is_gone_is_looked_for_again(tmp_path: Path) -> None:
-    first, second = tmp_path / "first", tmp_path / "second"
-    for folder in (first, second):
-        folder.mkdir()
-        (folder / "tool").write_text("#!/bin/sh\n")
-        (folder / "tool").chmod(0o755)
-    path = os.pathsep.join([str(first), str(second)])
-    assert spawn.program("tool", path) == str(first / "tool")
-    (first / "tool").unlink()
-    assert spawn.program("tool", path) == str(second / "tool")
+async def test_a_program_that_is_gone_is_looked_for_again(tools: list[Path]) -> None:
+    first, second = tools
+    path = os.pathsep.join([str(first.parent), str(second.parent)])
+    assert spawn.program("tool", path) == str(first)
+    first.unlink()
+    assert spawn.program("tool", path) == str(second)
