@@ -102,6 +102,9 @@ class McpServer:
     def __post_init__(self) -> None:
         if (self.command is None) == (self.url is None):
             raise ValueError("an MCP server needs exactly one of `command` and `url`")
+        for name in self.env:  # they come to stand in a shell's text (codex.py)
+            if not (name.isascii() and name.isidentifier()):
+                raise ValueError(f"`{name[:60]}` is not the name of an environment variable")
 
 
 @dataclass(frozen=True, slots=True)

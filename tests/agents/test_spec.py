@@ -24,6 +24,14 @@ CHECKED = TypeAdapter(AgentSpec)
         ({"cli": "codex", "prompt": "x", "max_turns": 3}, "nothing for `cli: codex`"),
         ({"cli": "claude", "prompt": "x", "on_retry": "reset"}, "needs `workspace: worktree`"),
         ({"cli": "claude", "prompt": "x", "mcp": {"s": {}}}, "exactly one of `command` and `url`"),
+        (
+            {
+                "cli": "codex",
+                "prompt": "x",
+                "mcp": {"s": {"command": "s", "env": {"A; rm -r .; B": "x"}}},
+            },
+            "not the name of an environment variable",
+        ),
         ({"model": "a:b", "prompt": "x", "session": "plan"}, "ends with its step"),
         ({"cli": "cloude", "prompt": "x"}, "claude"),
     ],
