@@ -59,7 +59,8 @@ def _of_pause(state: TaskState, ending: Ending) -> list[tuple[str, ...]]:
             answers.insert(0, ("what was tried, and what is proposed", "debug", task))
         return answers
     if ending.reason == "budget":
-        return [("what it was spent on", "inspect", task), ("go on all the same", "resume", task)]
+        raised = ("go on, with a larger `budget:` in that file", "resume", task, "--workflow")
+        return [("what it was spent on", "inspect", task), (*raised, state.workflow_path)]
     return [("go on when that is over", "resume", task), ("why it stopped", "debug", task)]
 
 

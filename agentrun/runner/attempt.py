@@ -196,7 +196,7 @@ class Attempts:
             output=step.output,
             note=lambda note: self._note(key, order.number, note),
             idempotency_key=order.idempotency_key,
-            isolated=is_isolated(step),
+            isolated=order.elsewhere or is_isolated(step),
             last_failure=order.state.failure,
             session=order.session,
             messages=order.messages,

@@ -39,6 +39,7 @@ class Rules:
     def __init__(self, loop: Loop, workflow: Workflow, with_: Collaborators) -> None:
         self._desk = desk = Desk(loop, workflow, with_)
         self._base_dir = Path(loop.state.workflow_path).parent
+        self._moved = loop.state.cwd != _folder_of_this_process()
         self._beginning = Beginning(desk)
         debugging = on_demand(lambda: _debugging(desk, self._beginning))
         self._watchful = on_demand(lambda: _watchful(desk))
@@ -56,7 +57,9 @@ class Rules:
             return False
         step, state = self._desk.look_up(key)
         plain = not (step.checks or state.adjustments or state.alternative or is_isolated(step))
-        return plain and registry.get(step.kind).is_quick(step.spec, self._base_dir)
+        if not plain or not registry.get(step.kind).is_quick(step.spec, self._base_dir):
+            return False
+        return not self._is_elsewhere(*self._around(key), self._desk.schedule.workflow_of(key))
 
     async def order(self, key: str) -> Result:
         """Perform the attempt that the state says is running."""
@@ -84,6 +87,7 @@ class Rules:
             cwd=cwd,
             outputs=self._outputs(key, state),
             alone=len(self._desk.schedule.running) == 1,
+            elsewhere=self._is_elsewhere(env, cwd, workflow),
         )
         slowest = self._desk.with_.slowest(step.content_hash)
         if slowest is None:
@@ -123,6 +127,10 @@ class Rules:
             cwd = os.path.join(cwd, text_of(render(step.cwd, names)) if step.cwd else "")
         return env, cwd
 
+    def _is_elsewhere(self, env: dict[str, str], cwd: str, workflow: Workflow) -> bool:
+        """Return whether this process has not the folder or the environment around a step."""
+        return self._moved or bool(env or cwd or workflow.env)
+
     def _session(self, key: str, step: Step, state: StepState) -> str | None:
         """Return the session to continue: the step's own, or that of the step it names."""
         wanted = step.spec.get("session", "continue")
@@ -143,3 +151,11 @@ def _watchful(desk: Desk) -> "Watchful":
     from agentrun.runner.watchful import Watchful
 
     return Watchful(desk)
+
+
+def _folder_of_this_process() -> str | None:
+    """Return the folder this process works in; None when it was removed."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return None

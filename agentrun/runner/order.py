@@ -15,7 +15,7 @@ class Order(Struct, frozen=True):
 
     `env` and `cwd` come from the sub-workflows around the step. `outputs` are those of a
     sub-workflow whose steps are done: the attempt only judges them. `alone`: no other attempt runs
-    meanwhile.
+    meanwhile. `elsewhere`: the attempt's folder or environment is not that of this process.
     """
 
     key: str
@@ -31,6 +31,7 @@ class Order(Struct, frozen=True):
     cwd: str = ""
     outputs: Json = None
     alone: bool = False
+    elsewhere: bool = False
 
 
 class Performer(Protocol):

@@ -110,7 +110,9 @@ def test_parked_until_a_known_time() -> None:
 def test_budget() -> None:
     story = Story("a")
     story.add(ev.TaskHalted("budget: $5"), ev.TaskPaused("budget", 3, "budget: $5"))
-    assert f"next     agentrun inspect {ID}" in ending(story)
+    text = ending(story)
+    assert f"next     agentrun inspect {ID}" in text
+    assert f"agentrun resume {ID} --workflow " in text  # without it, the budget stays used up
 
 
 def test_escalation_leads_to_the_debugger() -> None:

@@ -335,6 +335,50 @@ def test_a_python_step_calls_a_function_beside_the_workflow(desk: Desk) -> None:
     assert done.outputs == {"sum": 13}
 
 
+WHERE = """
+    import os
+
+    def f():
+        return [os.path.basename(os.getcwd()), os.environ.get("WHO")]
+"""
+
+
+def test_a_python_step_has_the_environment_of_the_file(desk: Desk) -> None:
+    desk.write("where.py", WHERE)
+    done = desk.run("""
+        env: {WHO: file}
+        steps: [{id: a, python: "where.py:f"}]
+    """)
+    assert done.outputs == [desk.folder.name, "file"]
+
+
+def test_a_python_step_has_the_folder_and_environment_of_the_sub_workflow_around_it(
+    desk: Desk,
+) -> None:
+    desk.write("where.py", WHERE)
+    desk.write("sub.yaml", 'steps: [{id: a, python: "where.py:f"}]')
+    (desk.folder / "below").mkdir()
+    done = desk.run("""
+        steps: [{id: sub, workflow: sub.yaml, cwd: below, env: {WHO: around}}]
+    """)
+    assert done.outputs == ["below", "around"]
+
+
+def test_a_python_step_runs_in_the_recorded_folder_when_resumed_from_another(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.write("where.py", WHERE)
+    failed = desk.run("""
+        steps:
+          - {id: early, run: test -e good}
+          - {id: a, python: "where.py:f"}
+    """)
+    (desk.folder / "good").touch()
+    (desk.folder / "other").mkdir()
+    monkeypatch.chdir(desk.folder / "other")
+    assert desk.resume(failed).outputs == [desk.folder.name, None]
+
+
 @pytest.mark.parametrize(
     "hostile",
     [
