@@ -16,7 +16,6 @@ Json = Any
 Backoff = Literal["exponential", "linear", "fixed"]
 OnErrorAction = Literal["retry", "adjust", "fallback", "continue", "debug", "fail"]
 Autofix = Literal["off", "suggest", "safe", "full"]
-OnRetry = Literal["keep", "reset"]
 
 ANY = "any"
 """The entry of `retry.on` that stands for every kind but `security` and `cancelled`."""

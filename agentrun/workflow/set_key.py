@@ -6,8 +6,6 @@ caller checks the result by loading it.
 
 import re
 
-MAX_INDENT = 40
-
 
 class CannotWrite(Exception):
     """The key can't be written without touching more; the text says why."""
