@@ -194,7 +194,8 @@ class StepSucceeded(
     Struct, frozen=True, tag_field="type", tag="step_succeeded", omit_defaults=True
 ):
     """The step, or the item, is done: it is never run again by itself. For a step with `until`
-    this is the last round. `repairs` says what was mended in the answer on the way.
+    this is the last round. `repairs` says what was mended in the answer on the way. `remembered`:
+    the conversation with the model is kept, as another step may go on with it.
     """
 
     step: str
@@ -206,6 +207,7 @@ class StepSucceeded(
     session: str | None = None
     extra: Value | None = None
     repairs: tuple[str, ...] = ()
+    remembered: bool = False
 
 
 class StepFailed(Struct, frozen=True, tag_field="type", tag="step_failed", omit_defaults=True):

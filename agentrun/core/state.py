@@ -191,7 +191,8 @@ def _apply_to_step(state: TaskState, step: StepState, event: ev.StepEvent, time:
             _end_attempt(state, step, event.duration_s, event.usage, event.session, time)
             step.status, step.output = "succeeded", event.output
             step.exit_code, step.extra = event.exit_code, event.extra
-            step.messages, step.interruptions, step.failure = (), 0, None
+            step.interruptions, step.failure = 0, None
+            step.messages = step.messages if event.remembered else ()
         case ev.StepFailed():
             _end_attempt(state, step, event.duration_s, event.usage, event.session, time)
             step.status, step.undecided = "failed", True

@@ -200,6 +200,7 @@ class Attempts:
             last_failure=order.state.failure,
             session=order.session,
             messages=order.messages,
+            branched=order.branched,
             timeout_s=step.timeout_s,
             prompt_additions=change.prompt_additions,
             alone=order.alone,

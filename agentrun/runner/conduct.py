@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from agentrun.core import address
-from agentrun.core.model import Json, Step, Workflow
+from agentrun.core.model import Json, Workflow
 from agentrun.core.state import StepState
 from agentrun.lean import on_demand
+from agentrun.runner import conversations
 from agentrun.runner.attempt import is_isolated
 from agentrun.runner.begin import Beginning
 from agentrun.runner.conclude import Concluding
@@ -68,6 +69,7 @@ class Rules:
         env, cwd = self._around(key)
         state = msgspec.structs.replace(state)  # as it is now, whatever happens meanwhile
         workflow = self._desk.schedule.workflow_of(key)
+        memory = conversations.memory(self._desk, key, step, state)
         order = Order(
             key=key,
             number=state.attempts,
@@ -81,8 +83,9 @@ class Rules:
                 }
             ),
             idempotency_key=idempotency_key,
-            messages=self._desk.outputs.conversation(state),
-            session=self._session(key, step, state),
+            messages=memory.messages,
+            session=memory.session,
+            branched=memory.branched,
             env=env,
             cwd=cwd,
             outputs=self._outputs(key, state),
@@ -130,14 +133,6 @@ class Rules:
     def _is_elsewhere(self, env: dict[str, str], cwd: str, workflow: Workflow) -> bool:
         """Return whether this process has not the folder or the environment around a step."""
         return self._moved or bool(env or cwd or workflow.env)
-
-    def _session(self, key: str, step: Step, state: StepState) -> str | None:
-        """Return the session to continue: the step's own, or that of the step it names."""
-        wanted = step.spec.get("session", "continue")
-        if state.session is not None or wanted in {"continue", "fresh", None}:
-            return state.session
-        other = address.inside(address.parent_scope(key), str(wanted))
-        return self._desk.state.step(other).session
 
 
 def _debugging(desk: Desk, beginning: Beginning) -> "Debugging":

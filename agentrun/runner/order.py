@@ -13,6 +13,7 @@ from agentrun.runner.result import Result
 class Order(Struct, frozen=True):
     """One attempt to perform. `names` are those of expressions; `step` is as in the workflow.
 
+    `messages` and `session` are what an agent remembers; `branched`: they are another step's.
     `env` and `cwd` come from the sub-workflows around the step. `outputs` are those of a
     sub-workflow whose steps are done: the attempt only judges them. `alone`: no other attempt runs
     meanwhile. `elsewhere`: the attempt's folder or environment is not that of this process.
@@ -27,6 +28,7 @@ class Order(Struct, frozen=True):
     idempotency_key: str
     messages: Json = None
     session: str | None = None
+    branched: bool = False
     env: Mapping[str, str] = {}
     cwd: str = ""
     outputs: Json = None

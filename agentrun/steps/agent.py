@@ -184,10 +184,6 @@ class AgentSpec:
             raise ValueError("an agent needs exactly one of `prompt` and `prompt_file`")
         if self.cli is None:
             self._refuse(_ONLY_CLI, "an API model")
-            if self.session not in {"continue", "fresh"}:
-                raise ValueError(
-                    "an API model's conversation ends with its step: no other step can continue it"
-                )
         else:
             self._refuse(_ONLY_MODEL, "a `cli`")
             self._refuse(_MISSING_IN.get(str(self.cli), ()), f"`cli: {self.cli}`")

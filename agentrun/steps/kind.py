@@ -39,7 +39,8 @@ class StepContext(Struct, frozen=True):
     `own_env` only what the workflow and the step declare, plus AGENTRUN_*. `cwd` is where the step
     runs, `base_dir` the folder of the workflow file, where files it names are found. `state_dir`
     is the step's memory across attempts and resumes. `isolated` says that a `python` step must run
-    in a process of its own. `session` and `messages` are the memory of the attempt before.
+    in a process of its own. `session` and `messages` are the memory of the attempt before, or, when
+    `branched`, of another step, whose they stay.
     `alone`: no other attempt runs meanwhile. `note` records something durably and returns when it
     is on disk.
     """
@@ -64,6 +65,7 @@ class StepContext(Struct, frozen=True):
     last_failure: Failure | None = None
     session: str | None = None
     messages: Json = None
+    branched: bool = False
     timeout_s: float | None = None
     prompt_additions: tuple[str, ...] = ()
     alone: bool = False

@@ -54,6 +54,7 @@ def check_steps(
         built_in=kind_names(),
         used_inputs=set(),
     )
+    by_id = {draft.id: draft for draft in distinct}
     for draft in drafts:
         _check_pairs(draft, findings)
         _check_approval(draft, findings)
@@ -61,7 +62,7 @@ def check_steps(
             if spot.value:
                 check_spot(spot, world, findings)
         _check_commands(draft, findings)
-        _check_session(draft, world, findings)
+        _check_session(draft, by_id, world, findings)
         if folder is not None:
             _check_prompt_files(draft, folder, world, findings)
     check_spot(Spot(("outputs",), data.get("outputs"), EVERYWHERE), world, findings)
@@ -227,25 +228,59 @@ def _check_command(command: str, path: Path, findings: Findings) -> None:
         findings.add(path, each.message, each.hint, within=each.expression or "${{")
 
 
-def _check_session(draft: StepDraft, world: World, findings: Findings) -> None:
+def _check_session(
+    draft: StepDraft, drafts: Mapping[str, StepDraft], world: World, findings: Findings
+) -> None:
     """`session: <id>` of an agent continues the conversation of a step that came before."""
-    way = draft.way
-    if way is None or way.kind.name != "agent" or way.spec is None:
+    for way in [draft.way, *draft.alternatives]:
+        if way is None or way.kind.name != "agent" or way.spec is None:
+            continue
+        session = way.spec.get("session")
+        written = way.raw.get("agent")
+        inside = isinstance(written, dict) and "session" in written
+        inherited = way is not draft.way and not inside and "session" not in way.raw
+        if session in (None, "continue", "fresh") or has_expression(session) or inherited:
+            continue
+        at = (*way.path, "agent", "session") if inside else (*way.path, "session")
+        if session not in world.kinds:
+            hint = did_you_mean(str(session), ["continue", "fresh", *world.kinds])
+            findings.add(at, f"there is no step `{session}` whose session could go on", hint)
+        elif world.ancestors is not None and not world.ancestors.has(draft.id, str(session)):
+            findings.add(
+                at,
+                f"step `{draft.id}` does not wait for `{session}`",
+                f"add `{session}` to its `needs`",
+            )
+        else:
+            _check_agents(way, drafts[str(session)], at, findings)
+
+
+def _check_agents(way: WayDraft, named: StepDraft, at: Path, findings: Findings) -> None:
+    """Find a conversation that the agent could not read, or that would be several."""
+    if named.way is None or named.way.spec is None or way.spec is None:
         return
-    session = way.spec.get("session")
-    if session in (None, "continue", "fresh") or has_expression(session):
+    if named.way.kind.name != "agent":
+        findings.add(at, f"step `{named.id}` is no agent: it has no session")
         return
-    beside = "session" in draft.raw
-    at = (*draft.path, "session") if beside else (*draft.path, "agent", "session")
-    if session not in world.kinds:
-        hint = did_you_mean(str(session), ["continue", "fresh", *world.kinds])
-        findings.add(at, f"there is no step `{session}` whose session could go on", hint)
-    elif world.ancestors is not None and not world.ancestors.has(draft.id, str(session)):
+    if named.model is not None and named.model.for_each is not None:
+        findings.add(at, f"step `{named.id}` has a conversation for each item, not one")
+        return
+    theirs, ours = _agent_of(named.way), _agent_of(way)
+    if theirs != ours and None not in (theirs, ours):
         findings.add(
             at,
-            f"step `{draft.id}` does not wait for `{session}`",
-            f"add `{session}` to its `needs`",
+            f"{ours} can't go on with the session of `{named.id}`, which is {theirs}",
+            "only the same CLI can; an API model can after any API model",
         )
+
+
+def _agent_of(way: WayDraft) -> str | None:
+    """Return what answers, in words; None when that is known at run time only."""
+    spec = way.spec or {}
+    if spec.get("cli") is None:
+        return "an API model"
+    name = way.kind.component(spec)
+    return None if name is None or has_expression(name) else f"the CLI `{name}`"
 
 
 def _check_prompt_files(

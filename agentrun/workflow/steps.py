@@ -4,6 +4,7 @@ Owns the draft of a step: everything of one entry that could be read, so that on
 its mistakes at once. Looks at one step at a time; what concerns several is in `checks.py`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -270,4 +271,11 @@ def _inherited(draft: StepDraft, entry: dict[str, Any]) -> dict[str, Any] | None
         keys += [key for key in own.spec if key not in given and key not in (*_PROMPT_KEYS, *keys)]
     elif "cli" in given and own.spec.get("cli") and "permissions" not in given:
         keys.append("permissions")
+    if "session" not in (*given, *keys) and _same_agent(own.spec, given):
+        keys.append("session")
     return {key: own.spec[key] for key in keys if own.spec.get(key) is not None}
+
+
+def _same_agent(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Return whether the other agent can read the conversations of this one."""
+    return one.get("cli") == other.get("cli")

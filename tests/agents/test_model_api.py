@@ -226,6 +226,45 @@ def test_fresh_forgets(world: World, model: Model, ask: Ask) -> None:
     assert [m["role"] for m in model.seen[1]["messages"]] == ["user"]
 
 
+def test_a_branch_asks_its_own_question_however_it_is_begun_again(
+    world: World, model: Model, ask: Ask
+) -> None:
+    model.says("the plan")
+    ask()
+    plan = world.turns[-1].messages
+    for _ in range(2):  # the second time as after a crash: its state folder is there, no turn is
+        model.says("the work")
+        assert ask({"session": "plan"}, messages=plan, branched=True) == Success("the work")
+        assert [m["role"] for m in model.seen[-1]["messages"]] == ["user", "assistant", "user"]
+
+
+def test_a_branch_that_was_refused_is_told_the_whole_task(
+    world: World, model: Model, ask: Ask
+) -> None:
+    model.says("the plan", "the work")
+    ask()
+    told = {"session": "plan", "prompt": "carry it out " + "x" * 30_000}
+    limited = failure(Kind.RATE_LIMIT, "too many")
+    ask(told, messages=world.turns[-1].messages, branched=True, last_failure=limited)
+    *_, last = model.seen[-1]["messages"]
+    assert "too many" in last["content"]
+    assert told["prompt"] in last["content"]
+
+
+@pytest.mark.parametrize("note", [1, 2])
+def test_a_branch_begins_at_the_last_answer(
+    world: World, model: Model, ask: Ask, note: int
+) -> None:
+    model.says("ready", ADD, "3")
+    ask()
+    bad = failure(Kind.LOGIC, "wrong")
+    ask(TOOLS, messages=killed_after(world, 1), last_failure=bad)
+    cut_off = killed_after(world, note)
+    model.says("the work")
+    assert ask({"session": "plan"}, messages=cut_off, branched=True) == Success("the work")
+    assert [m["role"] for m in model.seen[-1]["messages"]] == ["user", "assistant", "user"]
+
+
 def test_a_tool_that_breaks_is_the_steps_failure(model: Model, ask: Ask) -> None:
     model.says([("broken", {})])
     outcome = ask({"tools": ["tools.py:broken"]})

@@ -32,7 +32,6 @@ CHECKED = TypeAdapter(AgentSpec)
             },
             "not the name of an environment variable",
         ),
-        ({"model": "a:b", "prompt": "x", "session": "plan"}, "ends with its step"),
         ({"cli": "cloude", "prompt": "x"}, "claude"),
     ],
 )
@@ -55,6 +54,7 @@ def test_a_rendered_prompt_file_has_become_the_prompt() -> None:
     [
         {"cli": "claude", "prompt": "x", "model": "opus", "max_turns": 3},
         {"model": "openai:gpt-5.1", "prompt_file": "p.md", "temperature": 0.5, "tools": ["a:b"]},
+        {"model": "openai:gpt-5.1", "prompt": "x", "session": "plan"},
         {"cli": {"command": "x", "format": "text"}, "prompt": "x"},
         {"cli": "codex", "prompt": "x", "workspace": "worktree", "on_retry": "reset"},
     ],

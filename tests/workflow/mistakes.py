@@ -17,6 +17,8 @@ class Mistake(NamedTuple):
 
 TWO = "steps:\n  - id: a\n    run: ls\n  - id: b\n"
 ONE = "steps:\n  - id: a\n"
+GOES_ON = "  - id: b\n    agent: {cli: claude, prompt: y, session: a}\n"
+AGENTS = ONE + "    agent: {{{}, prompt: x}}\n  - id: b\n    agent: {{{}, prompt: y, session: a}}\n"
 
 MISTAKES = [
     Mistake("depends_on", TWO + "    run: ls\n    depends_on: [a]\n", 6, "unknown key `depends_on`",
@@ -52,6 +54,25 @@ MISTAKES = [
             "make two steps", TWO + "    python: m:f\n"),
     Mistake("no kind", ONE + "    name: Nothing\n", 2, "the step says not what to do", "one of `run`",
             ONE + "    name: Something\n    run: ls\n"),
+    Mistake("the session of an API model for a CLI", AGENTS.format("model: 'a:b'", "cli: claude"), 5,
+            "the CLI `claude` can't go on with the session of `a`, which is an API model",
+            "only the same CLI can; an API model can", AGENTS.format("cli: claude", "cli: claude")),
+    Mistake("the session of a CLI for an API model", AGENTS.format("cli: codex", "model: 'a:b'"), 5,
+            "an API model can't go on with the session of `a`, which is the CLI `codex`",
+            "an API model can after any API model", AGENTS.format("model: 'c:d'", "model: 'a:b'")),
+    Mistake("the session of another CLI", AGENTS.format("cli: codex", "cli: claude"), 5,
+            "the CLI `claude` can't go on with the session of `a`, which is the CLI `codex`",
+            "only the same CLI can", AGENTS.format("cli: codex", "cli: codex")),
+    Mistake("the session of no agent", ONE + "    run: ls\n  - id: b\n    agent: {cli: claude, prompt: x, session: a}\n",
+            5, "step `a` is no agent: it has no session", "",
+            ONE + "    run: ls\n  - id: b\n    agent: {cli: claude, prompt: x, session: fresh}\n"),
+    Mistake("the session of items", ONE + "    agent: {cli: claude, prompt: x}\n    for_each: [1]\n" + GOES_ON, 6,
+            "step `a` has a conversation for each item, not one", "",
+            ONE + "    agent: {cli: claude, prompt: x}\n" + GOES_ON),
+    Mistake("the session of another CLI in a fallback",
+            AGENTS.format("cli: codex", "cli: codex") + "    fallback: [{agent: {cli: claude, session: a}}]\n", 6,
+            "the CLI `claude` can't go on with the session of `a`", "only the same CLI can",
+            AGENTS.format("cli: codex", "cli: codex") + "    fallback: [{agent: {cli: claude}}]\n"),
     Mistake("no id", "steps:\n  - run: ls\n", 2, "`id` is missing", "", "steps:\n  - id: x\n    run: ls\n"),
     Mistake("a hyphen in an id", "steps:\n  - id: my-step\n    run: ls\n", 2, "a hyphen would subtract; write `my_step`",
             "", "steps:\n  - id: my_step\n    run: ls\n"),

@@ -78,6 +78,8 @@ async def _answer(
 def _beginning(ctx: StepContext, task: str, talk: Conversation) -> api_history.Beginning:
     resumed = talk.resume is not None
     messages = api_history.from_json(ctx.messages) if resumed else []
+    if talk.fork:
+        messages = api_history.settled(messages)
     text = prompt.whole(ctx, task, talk if messages else Conversation(talk.why))
     return api_history.beginning(messages, text, is_news=talk.why in {"again", "next"})
 

@@ -50,12 +50,23 @@ def beginning(messages: list[ModelMessage], message: str, *, is_news: bool) -> B
     if not messages:
         return Beginning(message=message)
     last = messages[-1]
-    is_open = isinstance(last, ModelRequest) or bool(last.tool_calls)
-    if is_open:
+    if _is_open(last):
         return Beginning(messages)
     if not is_news and isinstance(last, ModelResponse):
         return Beginning(messages, answered=text_of(last))
     return Beginning(messages, message)
+
+
+def settled(messages: list[ModelMessage]) -> list[ModelMessage]:
+    """Return the messages up to the last answer: what is open after it is another step's."""
+    end = len(messages)
+    while end and _is_open(messages[end - 1]):
+        end -= 1
+    return messages[:end]
+
+
+def _is_open(last: ModelMessage) -> bool:
+    return isinstance(last, ModelRequest) or bool(last.tool_calls)
 
 
 def text_of(response: ModelResponse) -> str:

@@ -46,6 +46,7 @@ async def execute(ctx: StepContext) -> Success | Evidence:
         place = await workspace.enter(ctx, spec)
         attempt = _Attempt(ctx, spec, dialect, place)
         await attempt.count_the_one_before()
+        memory.tell_missing(ctx, spec.session)
         run = await attempt.run(memory.conversation(ctx, spec.session, dialect))
         return await attempt.ended(run)
     except (AgentConfigError, prompt.PromptError, workspace.WorkspaceError) as error:

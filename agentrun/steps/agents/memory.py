@@ -96,12 +96,21 @@ def conversation(ctx: StepContext, session: str, dialect: Dialect) -> Conversati
     return Conversation(why, ctx.session, counted=past.counted if past and own else None)
 
 
+def tell_missing(ctx: StepContext, session: str) -> None:
+    """Tell in the log that the step named under `session:` left nothing to go on with."""
+    if session not in {"continue", "fresh"} and ctx.session is None and not ctx.messages:
+        line = f"[agentrun] step {session} left no conversation to go on with: beginning afresh\n"
+        ctx.log.write(line.encode())
+
+
 def continued(ctx: StepContext, session: str) -> Conversation:
     """Return how an attempt with a model API begins; its memory is `ctx.messages`."""
     past = recall(ctx.state_dir)
     why: Why = "again" if ctx.last_failure else "new"
     if not ctx.messages or session == "fresh" or poisoned(ctx.last_failure):
         return Conversation(why)
+    if ctx.branched:
+        return Conversation("again" if ctx.last_failure else "next", resume="messages", fork=True)
     if why == "new":
         own = past.round == ctx.round if past else session == "continue"
         why = "interrupted" if own else "next"

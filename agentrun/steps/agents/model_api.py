@@ -32,6 +32,7 @@ async def execute(ctx: StepContext) -> Success | Evidence:
         from agentrun.steps.agents.api_conversation import converse
     except ImportError as error:
         return _missing(error)
+    memory.tell_missing(ctx, spec.session)
     talk = memory.continued(ctx, spec.session)
     memory.remember(ctx.state_dir, memory.Remembered(session="", cli=model, round=ctx.round))
     return await converse(ctx, spec, model, task, talk)

@@ -56,7 +56,8 @@ def whole(
     parts = [_opening(talk, ctx.last_failure, told=bool(ctx.prompt_additions), undone=undone)]
     if lost_words:
         parts.append(_named("earlier-attempt", lost_words))
-    if talk.why in {"again", "interrupted"} and talk.resume and len(work) > REPEATED_PROMPT_CHARS:
+    said = talk.why in {"again", "interrupted"} and talk.resume and not talk.fork
+    if said and len(work) > REPEATED_PROMPT_CHARS:
         parts.append("The task is the one given above in this conversation.")
     else:
         parts.append(work)
