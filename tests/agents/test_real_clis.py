@@ -213,6 +213,7 @@ def test_killed_while_it_works_then_resumed_in_the_same_session(
             [*command, "run", str(workflow), "--task-id", "t"], cwd=tmp_path, env=env
         )
         while not server.calls():
+            assert run.poll() is None, "it ended without asking"
             time.sleep(0.05)
         time.sleep(0.5)
         [(agent, session)] = running_agents(tmp_path)
@@ -223,6 +224,7 @@ def test_killed_while_it_works_then_resumed_in_the_same_session(
         )
         while len(server.calls()) < 2:
             assert len(alive(cli, tmp_path)) <= 1
+            assert resume.poll() is None, "it ended without asking"
             time.sleep(0.05)
         assert not exists(agent)
         out, _ = resume.communicate(timeout=60)
