@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
@@ -107,6 +108,14 @@ class Shop:
             stderr=subprocess.DEVNULL,
             text=True,
         )
+
+    def until(self, holds: Callable[[], object], process: subprocess.Popen[str]) -> None:
+        """Wait for what the command brings about; fail when it ends without."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not holds():
+            assert process.poll() is None, f"it has ended with {process.returncode}"
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
 
     def run(self, text: str, *args: str, **env: Any) -> Ran:
         """Run a workflow given as text, with the events in `events` and the result as JSON."""

@@ -577,8 +577,7 @@ def test_a_wait_is_durable_and_a_resumed_task_waits_only_for_what_is_left(shop: 
     shop.write("flow.yaml", "steps: [{id: w, wait: 3s}, {id: a, run: date +%s.%N}]")
     began = time.time()
     process = shop.start("run", "flow.yaml", "--task-id", "t", "--events", "events")
-    while not (shop.folder / "events").exists() or "w" not in (shop.folder / "events").read_text():
-        time.sleep(0.05)
+    shop.until(lambda: "w" in "".join(shop.lines("events")), process)
     time.sleep(1.2)
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -823,8 +822,7 @@ def test_not_idempotent_and_interrupted_asks_instead_of_repeating(shop: Shop) ->
     """,
     )
     process = shop.start("run", "flow.yaml", "--task-id", "t1")
-    while not shop.lines("ppid"):
-        time.sleep(0.02)
+    shop.until(lambda: shop.lines("ppid"), process)
     process.kill()
     process.wait()
     asked = shop("resume", "t1", "--json")

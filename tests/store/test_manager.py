@@ -3,7 +3,6 @@
 import errno
 import os
 import stat
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,11 +14,13 @@ from agentrun.core.state import apply
 from agentrun.core.value import NOTHING
 from agentrun.errors import Locked, NotWritable, StoreError, UsageError
 from agentrun.store import cleaning, names
+from agentrun.store.disk import Disk
 from agentrun.store.fork import copy_until
 from agentrun.store.manager import CheckpointManager
 from agentrun.store.task import TaskStore
 from agentrun.store.values import COPY
 from agentrun.store.verify import verify
+from tests.store.faulty_disk import FaultySystem
 from tests.store.scenario import BIG, SUB, TEXT, started
 
 DONE = ev.TaskSucceeded(NOTHING)
@@ -226,12 +227,14 @@ def test_progress_is_read_from_the_newest_snapshot(manager: CheckpointManager) -
     assert [task.progress_percentage for task in manager.list()] == [50.0]
 
 
-def test_a_thousand_tasks_are_listed_by_few_calls_each(manager: CheckpointManager) -> None:
+def test_tasks_are_listed_by_few_calls_each() -> None:
+    system = FaultySystem()
+    manager = CheckpointManager("/checkpoints", Disk(system))
     for number in range(30):
         make(manager, f"t-{number}", [ev.StepStarted("a", 1)])
-    start = time.perf_counter()
+    before = system.calls
     assert len(list(manager.list())) == 30
-    assert time.perf_counter() - start < 0.3
+    assert system.calls - before < 30 * 12
 
 
 def test_cleaning_spares_what_runs_and_what_can_be_resumed(manager: CheckpointManager) -> None:
