@@ -18,6 +18,7 @@ from msgspec import Struct
 from agentrun.core import address, events as ev
 from agentrun.core.failure import Kind
 from agentrun.core.model import Step, Workflow
+from agentrun.core.scope import Scope, asks_for_failures
 from agentrun.core.state import StepState, TaskState
 
 RUNS_NO_ATTEMPT = frozenset({"workflow", "approval", "wait"})
@@ -73,24 +74,6 @@ class Conclude(Struct, frozen=True):
 Action = Begin | Attempt | Recover | Close | Block | Expire | Conclude
 
 
-class _Scope:
-    """The steps of one workflow being run: the task's own, or a sub-workflow's."""
-
-    __slots__ = ("blocked_by", "dependents", "key", "left", "open_needs", "steps", "workflow")
-
-    def __init__(self, key: str, workflow: Workflow) -> None:
-        self.key = key
-        self.workflow = workflow
-        self.steps = {step.id: step for step in workflow.steps}
-        self.open_needs = {step.id: len(step.needs) for step in workflow.steps}
-        self.blocked_by: dict[str, str] = {}
-        self.left = len(self.steps)
-        self.dependents: dict[str, list[str]] = {}
-        for step in workflow.steps:
-            for need in step.needs:
-                self.dependents.setdefault(need, []).append(step.id)
-
-
 class _Loop:
     """A `for_each` in progress. `todo[position:]` are the indices that have not begun."""
 
@@ -132,7 +115,7 @@ class Schedule:
         self._workflow = workflow
         self.rebuilt += 1
         self.running: set[str] = set()
-        self._scopes: dict[str, _Scope] = {}
+        self._scopes: dict[str, Scope] = {}
         self._loops: dict[str, _Loop] = {}
         self._ready: deque[str] = deque()
         self._again: deque[str] = deque()
@@ -344,13 +327,20 @@ class Schedule:
         for dependent in scope.dependents.get(step_id, ()):
             if bad:
                 scope.blocked_by.setdefault(dependent, step_id)
-            scope.open_needs[dependent] -= 1
-            if scope.open_needs[dependent] == 0:
-                self._needs_met(scope, dependent)
+            self._need_settled(scope, dependent)
+        for waiter, blocks in scope.waiters.get(step_id, ()):
+            if bad and blocks:
+                scope.blocked_by.setdefault(waiter, step_id)
+            self._need_settled(scope, waiter)
         if scope.left == 0 and scope.key:
             self._prompt.append(Close(scope.key))
 
-    def _needs_met(self, scope: _Scope, step_id: str) -> None:
+    def _need_settled(self, scope: Scope, step_id: str) -> None:
+        scope.open_needs[step_id] -= 1
+        if scope.open_needs[step_id] == 0:
+            self._needs_met(scope, step_id)
+
+    def _needs_met(self, scope: Scope, step_id: str) -> None:
         key = address.inside(scope.key, step_id)
         state = self._state.step(key)
         if state.settled:
@@ -392,8 +382,9 @@ class Schedule:
         return self.workflow_of(key).subworkflows[path]
 
     def _open_scope(self, key: str, workflow: Workflow) -> None:
-        scope = self._scopes[key] = _Scope(key, workflow)
+        scope = self._scopes[key] = Scope(key, workflow)
         states = {s: self._state.step(address.inside(key, s)) for s in scope.steps}
+        scope.wait_through(states)
         for step_id, step in scope.steps.items():
             state = states[step_id]
             if state.settled:
@@ -407,7 +398,7 @@ class Schedule:
         if scope.left == 0 and key:
             self._prompt.append(Close(key))
 
-    def _take_up(self, scope: _Scope, step_id: str, state: StepState) -> None:
+    def _take_up(self, scope: Scope, step_id: str, state: StepState) -> None:
         """Go on with a step, unless something that it needs is open (again: a step that ran
         although another failed was granted new attempts together with that other).
         """
@@ -471,11 +462,6 @@ class Schedule:
         if unsettled == 0:
             self._prompt.append(Close(key))
         return loop
-
-
-def asks_for_failures(step: Step) -> bool:
-    """Return whether the step's own `if` wants to be asked although a step it needs failed."""
-    return step.if_ is not None and ("always()" in step.if_ or "failed(" in step.if_)
 
 
 def _has_deadline(state: StepState) -> bool:

@@ -62,13 +62,23 @@ def definition(workflow: Workflow, state: TaskState, key: str) -> Step:
 
 
 def descendants(workflow: Workflow, ids: Iterable[str]) -> list[str]:
-    """Return the steps that need any of these, directly or not, in the order of the file."""
-    reached = set(ids)
-    start = set(reached)
+    """Return the steps that need any of these, directly or not, in the order of the file.
+
+    That order may be any: with `needs` a step may stand above what it waits for.
+    """
+    dependents: dict[str, list[str]] = {}
     for step in workflow.steps:
-        if any(need in reached for need in step.needs):
-            reached.add(step.id)
-    return [step.id for step in workflow.steps if step.id in reached - start]
+        for need in step.needs:
+            dependents.setdefault(need, []).append(step.id)
+    start = set(ids)
+    below: set[str] = set()
+    todo = list(start)
+    while todo:
+        found = [each for each in dependents.get(todo.pop(), ()) if each not in below]
+        below.update(found)
+        todo += found
+    below -= start
+    return [step.id for step in workflow.steps if step.id in below]
 
 
 def stale_after(workflow: Workflow, state: TaskState, keys: Iterable[str]) -> list[str]:

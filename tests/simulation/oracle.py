@@ -12,7 +12,7 @@ from agentrun.core import address, events as ev
 from agentrun.core.failure import Failure
 from agentrun.core.model import Json, Step
 from agentrun.core.retry import covers
-from agentrun.core.schedule import asks_for_failures
+from agentrun.core.scope import asks_for_failures
 from agentrun.runner.order import Order
 from tests.simulation.plan import PAD, Plan
 
