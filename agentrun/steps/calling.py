@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from agentrun.core.failure import Evidence
 from agentrun.core.model import Json
 from agentrun.core.outcome import Success
@@ -99,9 +101,12 @@ def outcome_of(result: Any) -> Outcome:
 
 
 def keywords_of(with_: Json) -> Mapping[str, Any]:
-    """Return the keywords to call with. Raises TypeError when `with` is no map."""
+    """Return the keywords to call with, the function's own: the values it is given are also those
+    of the task, which it must not change. Raises TypeError when `with` is no map.
+    """
     if with_ is None:
         return {}
     if not isinstance(with_, dict):
         raise TypeError(f"`with` must be a map of keywords, not {type(with_).__name__}")
-    return with_
+    own: Mapping[str, Any] = msgspec.to_builtins(with_)
+    return own

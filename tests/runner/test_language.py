@@ -499,3 +499,19 @@ def test_what_a_timeout_of_a_sub_workflow_cut_off_is_not_repeated_unasked(
     asked = desk.resume(parked)
     assert (asked.exit_code, asked.state.step("sub/pay").waiting) == (3, "person")
     assert count("ledger") == 1
+
+
+def test_a_function_may_change_what_it_is_given_and_changes_nothing_else(desk: Desk) -> None:
+    desk.write("own.py", "def f(*, x):\n    x['list'].append(9)\n    return x\n")
+    done = desk.run("""
+        inputs: {y: {type: object, default: {list: [1]}}}
+        steps:
+          - {id: a, python: "own.py:f", with: {x: "${{ inputs.y }}"}}
+          - {id: b, python: "own.py:f", with: {x: "${{ steps.a.output }}"}}
+          - id: c
+            for_each: ["${{ steps.a.output }}", "${{ steps.a.output }}"]
+            python: own.py:f
+            with: {x: "${{ item }}"}
+        outputs: {y: "${{ inputs.y.list }}", a: "${{ steps.a.output.list }}"}
+    """)
+    assert done.outputs == {"y": [1], "a": [1, 9]}
