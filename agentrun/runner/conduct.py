@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from agentrun.core import address
-from agentrun.core.model import Json, Workflow
+from agentrun.core.model import Json, Step, Workflow
 from agentrun.core.state import StepState
 from agentrun.lean import on_demand
-from agentrun.runner import conversations
 from agentrun.runner.attempt import is_isolated
 from agentrun.runner.begin import Beginning
 from agentrun.runner.conclude import Concluding
@@ -23,7 +22,7 @@ from agentrun.runner.desk import Collaborators, Desk
 from agentrun.runner.finish import Finishing
 from agentrun.runner.loop import Loop
 from agentrun.runner.names import Names, attempt_names, idempotency_key_of
-from agentrun.runner.order import Order
+from agentrun.runner.order import NOTHING, Memory, Order
 from agentrun.runner.recover import Recovering
 from agentrun.runner.result import Failed, Result
 from agentrun.steps import registry
@@ -69,7 +68,6 @@ class Rules:
         env, cwd = self._around(key)
         state = msgspec.structs.replace(state)  # as it is now, whatever happens meanwhile
         workflow = self._desk.schedule.workflow_of(key)
-        memory = conversations.memory(self._desk, key, step, state)
         order = Order(
             key=key,
             number=state.attempts,
@@ -83,9 +81,7 @@ class Rules:
                 }
             ),
             idempotency_key=idempotency_key,
-            messages=memory.messages,
-            session=memory.session,
-            branched=memory.branched,
+            memory=self._memory(key, step, state),
             env=env,
             cwd=cwd,
             outputs=self._outputs(key, state),
@@ -114,6 +110,15 @@ class Rules:
             return None
         sub = self._desk.schedule.workflow_of(key).subworkflows[state.scope.path]
         return self._desk.result_of(sub, address.inside(key, "_"))
+
+    def _memory(self, key: str, step: Step, state: StepState) -> Memory:
+        """Return what an agent goes on with. Most steps are none: they need not know the rules."""
+        is_agent = step.kind == "agent" or step.fallback
+        if not (is_agent or state.session is not None or state.messages):
+            return NOTHING
+        from agentrun.runner.conversations import memory
+
+        return memory(self._desk, key, step, state)
 
     def _around(self, key: str) -> tuple[dict[str, str], str]:
         """Return the environment and the folder that the sub-workflows around a step give it."""

@@ -5,24 +5,15 @@ the events of its step. The state lets go of it when the step has succeeded, unl
 same file says `session:` with its id: what nobody goes on with costs no memory and no snapshot.
 """
 
-from msgspec import Struct
-
 from agentrun.core import address
-from agentrun.core.model import Json, Step, Workflow
+from agentrun.core.model import Step, Workflow
 from agentrun.core.state import StepState
 from agentrun.recovery.fallback import way
 from agentrun.runner.desk import Desk
+from agentrun.runner.order import NOTHING, Memory
 from agentrun.steps import registry
 
 OWN = frozenset({None, "continue", "fresh"})
-
-
-class Memory(Struct, frozen=True):
-    """A session of a CLI, or the messages of a model; `branched`: they are another step's."""
-
-    session: str | None = None
-    messages: Json = None
-    branched: bool = False
 
 
 def memory(desk: Desk, key: str, step: Step, state: StepState) -> Memory:
@@ -33,10 +24,10 @@ def memory(desk: Desk, key: str, step: Step, state: StepState) -> Memory:
         return Memory(state.session, desk.outputs.conversation(state))
     other_key = address.inside(address.parent_scope(key), named)
     if other_key not in desk.state.steps:
-        return Memory()
+        return NOTHING
     before, other = desk.look_up(other_key)
     if not _same_agent(way(before, other.alternative), current):
-        return Memory()
+        return NOTHING
     return Memory(other.session, desk.outputs.conversation(other), branched=True)
 
 

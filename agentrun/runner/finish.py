@@ -6,7 +6,6 @@ from agentrun.core import events as ev
 from agentrun.core.failure import Category, Kind
 from agentrun.core.model import Step
 from agentrun.core.state import OUT_OF_ROUNDS, StepState
-from agentrun.runner.conversations import is_continued
 from agentrun.runner.desk import Desk, names_in
 from agentrun.runner.names import attempt_names, idempotency_key_of
 from agentrun.runner.result import Done, Failed, Result, found
@@ -61,6 +60,8 @@ class Finishing:
     def _is_remembered(self, key: str) -> bool:
         if not self._desk.state.step(key).messages:
             return False
+        from agentrun.runner.conversations import is_continued
+
         return is_continued(self._desk.schedule.workflow_of(key), key)
 
     def _record_failure(self, key: str, attempt: int, result: Failed) -> None:

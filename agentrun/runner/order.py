@@ -10,10 +10,22 @@ from agentrun.core.state import StepState
 from agentrun.runner.result import Result
 
 
+class Memory(Struct, frozen=True):
+    """What an agent goes on with: a session of a CLI, or the messages of a model. `branched`: it is
+    another step's.
+    """
+
+    session: str | None = None
+    messages: Json = None
+    branched: bool = False
+
+
+NOTHING = Memory()
+
+
 class Order(Struct, frozen=True):
     """One attempt to perform. `names` are those of expressions; `step` is as in the workflow.
 
-    `messages` and `session` are what an agent remembers; `branched`: they are another step's.
     `env` and `cwd` come from the sub-workflows around the step. `outputs` are those of a
     sub-workflow whose steps are done: the attempt only judges them. `alone`: no other attempt runs
     meanwhile. `elsewhere`: the attempt's folder or environment is not that of this process.
@@ -26,9 +38,7 @@ class Order(Struct, frozen=True):
     workflow: Workflow
     names: Mapping[str, Any]
     idempotency_key: str
-    messages: Json = None
-    session: str | None = None
-    branched: bool = False
+    memory: Memory = NOTHING
     env: Mapping[str, str] = {}
     cwd: str = ""
     outputs: Json = None
