@@ -179,7 +179,7 @@ PEERS = {
     "burr": ("burr",),
     "doit": ("doit",),
     "luigi": ("luigi",),
-    "prefect": ("prefect",),
+    "prefect": ("prefect", "fastapi==0.139.*"),  # 0.165 it does not start with
 }
 """The peers, and the packages that they need."""
 
