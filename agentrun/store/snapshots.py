@@ -1,7 +1,7 @@
 """Snapshots: a task's state at one moment, as JSON, so that a resume reads only what came after.
 
-    snapshots/<UTC yyyymmddThhmmss.ffffffZ>-<seq>.json       one `TaskCheckpoint`, then a line
-    {"sha256": "..."}                                        with the hash of what stands before it
+    snapshots/<UTC yyyymmddThhmmss.ffffffZ>-<seq>.json       one `TaskCheckpoint`, an object whose
+    {..., "sha256":"..."}                                    last field is the hash of all before it
 
 A snapshot is a shortcut, never the truth: it is written aside and renamed but not synced, one that
 is damaged is kept aside and ignored, and deleting all of them changes nothing but the time a resume
@@ -31,6 +31,7 @@ KEEP = 2
 FIRST_AFTER = 256
 GROWTH = 2
 """A snapshot is due when half as much as the last one covered has come since."""
+SEAL_BYTES = len(',"sha256":""}\n') + 64
 
 
 class Memory(msgspec.Struct, omit_defaults=True):
@@ -155,10 +156,11 @@ class SnapshotStore:
         """Write a snapshot of the state, which must be all that is durable, and prune old ones."""
         assert state.seq == anchor.seq, f"the state is at {state.seq}, the journal {anchor.seq}"
         body = msgspec.json.encode(checkpoint_of(state, anchor))
-        body = self._secrets.scrub(body)
-        seal = b'\n{"sha256": "%s"}\n' % sha256(body).hexdigest().encode()
+        body = self._secrets.scrub(body)[:-1]
         stamp = iso(time.time()).replace("-", "").replace(":", "")
-        self._disk.replace(f"{self._folder}/{stamp}-{state.seq}.json", body, seal, sync=False)
+        self._disk.replace(
+            f"{self._folder}/{stamp}-{state.seq}.json", body, _seal(body), sync=False
+        )
         self.prune(KEEP)
 
     def prune(self, keep: int) -> None:
@@ -172,12 +174,11 @@ class SnapshotStore:
 
     def read(self, found: Found) -> TaskCheckpoint | None:
         """Return a snapshot, or None when it is damaged or not of this task or version."""
-        data = self._disk.read(f"{self._folder}/{found.name}")
-        body = _unsealed(data or b"")
-        if body is None:
+        data = self._disk.read(f"{self._folder}/{found.name}") or b""
+        if not _is_sealed(data):
             return None
         try:
-            read = msgspec.json.decode(body, type=TaskCheckpoint)
+            read = msgspec.json.decode(data, type=TaskCheckpoint)
         except DECODE_ERRORS:
             return None
         fits = read.version == __version__ and read.task_id == self._task_id == read.state.task_id
@@ -209,11 +210,14 @@ def head_of(text: bytes) -> dict[str, Any]:
     return fields if isinstance(fields, dict) else {}
 
 
-def _unsealed(data: bytes) -> memoryview | None:
-    stop = max(0, data.rfind(b"\n", 0, len(data) - 1))
-    body = memoryview(data)[:stop]
-    seal = b'\n{"sha256": "%s"}\n' % sha256(body).hexdigest().encode()
-    return body if data[stop:] == seal else None
+def _seal(body: bytes | memoryview) -> bytes:
+    """Return the end of the file: its last field and what closes the object."""
+    return b',"sha256":"%s"}\n' % sha256(body).hexdigest().encode()
+
+
+def _is_sealed(data: bytes) -> bool:
+    stop = max(0, len(data) - SEAL_BYTES)
+    return data[stop:] == _seal(memoryview(data)[:stop])
 
 
 def _is_complete(read: TaskCheckpoint) -> bool:

@@ -130,8 +130,7 @@ def test_snapshots_are_task_checkpoints_named_by_time_and_seq(shop: Shop) -> Non
     assert names
     for name in names:
         assert re.fullmatch(r"\d{8}T\d{6}(\.\d+)?Z-\d+\.json", name), name
-    text = (folder / "snapshots" / names[-1]).read_text()
-    found = json.JSONDecoder().raw_decode(text)[0]
+    found = json.loads((folder / "snapshots" / names[-1]).read_text())
     assert (found["task_id"], found["status"]) == ("t", "failed")
     assert isinstance(found["agent_context"], dict)
     assert isinstance(found["agent_memory"], dict)

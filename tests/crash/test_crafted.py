@@ -94,7 +94,8 @@ def test_a_snapshot_with_a_right_seal_and_a_wrong_content_is_not_believed(
     task: Task, name: str
 ) -> None:
     body = CRAFTED[name]
-    sealed = body + b'\n{"sha256": "%s"}\n' % sha256(body).hexdigest().encode()
+    body = body.removesuffix(b"}")
+    sealed = body + b',"sha256":"%s"}\n' % sha256(body).hexdigest().encode()
     (snapshot,) = (found for found in task.files() if found.startswith("snapshots/"))
     assert task.damaged(snapshot, lambda _: sealed) == "right"
 

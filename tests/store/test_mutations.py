@@ -100,7 +100,7 @@ MUTATIONS = [
     Mutation("values", 'keep_aside(self._disk, path, "damaged")', "None", "test_damage.test_a_spoilt_blob_is_mended_from_its_copy_where_it_is_read", {"how": "flipped"}),
     Mutation("values", "        if self.on_mend is not None:\n            self._mend(path, data, copy, self.on_mend)", "        self._mend(path, data, copy, self.on_mend or (lambda _: None))", "test_damage.test_a_value_is_read_from_its_copy_without_a_lock_and_nothing_is_changed"),
     Mutation("task", "        self.values.on_mend = None\n", "", "test_damage.test_a_process_that_let_go_of_the_task_mends_nothing"),
-    Mutation("snapshots", "return body if data[stop:] == seal else None", "return body", "test_damage.test_a_damaged_snapshot_is_ignored_and_kept"),
+    Mutation("snapshots", "if not _is_sealed(data):", "if not data:", "test_damage.test_a_damaged_snapshot_is_ignored_and_kept"),
     Mutation("task", "if data is not None and sha256(data).hexdigest() == digest:", "if data is not None:", "test_damage.test_the_pinned_workflow_is_put_back", {"changed": b"name: other\n"}),
 ]  # fmt: skip
 

@@ -9,7 +9,13 @@ from agentrun.core import events as ev
 from agentrun.core.outcome import Usage
 from agentrun.core.state import TaskState, apply, replay
 from agentrun.store import record
-from agentrun.store.snapshots import TaskCheckpoint, checkpoint_of, found_in, is_due
+from agentrun.store.snapshots import (
+    SEAL_BYTES,
+    TaskCheckpoint,
+    checkpoint_of,
+    found_in,
+    is_due,
+)
 from agentrun.store.task import TaskStore
 from tests.store.faulty_disk import FaultySystem
 from tests.store.scenario import ROOT, TASK, Driver, Oracle
@@ -74,7 +80,7 @@ def test_what_is_said_twice_in_a_checkpoint_stands_in_it_once() -> None:
     text = made.system.content(path)
     assert text.count(b"session-2") == 1
     assert text.count(b'{"n":2}') == 1
-    read = msgspec.json.decode(text.split(b"\n")[0], type=TaskCheckpoint)
+    read = msgspec.json.decode(text, type=TaskCheckpoint)
     assert read.task_id == TASK
     assert read.status == "running"
     assert read.progress_percentage == 50.0
@@ -154,13 +160,13 @@ def test_a_snapshot_of_another_task_or_version_is_not_relied_on() -> None:
     made = Made(2)
     made.task.snapshot(made.task.state)
     (path,) = made.names()
-    body = made.system.content(path).split(b"\n")[0]
+    body = made.system.content(path)[:-SEAL_BYTES]
     from hashlib import sha256
 
     for old, new in ((b'"task_id":"demo', b'"task_id":"nomo'), (b'"version":"', b'"version":"9')):
         changed = body.replace(old, new)
         assert changed != body
-        seal = b'\n{"sha256": "%s"}\n' % sha256(changed).hexdigest().encode()
+        seal = b',"sha256":"%s"}\n' % sha256(changed).hexdigest().encode()
         made.system.close(made.system.open(path, 0o102))
         made.system.set_content(path, changed + seal)
         made.reopened()
