@@ -58,6 +58,7 @@ def check_steps(
     for draft in drafts:
         _check_pairs(draft, findings)
         _check_approval(draft, findings)
+        _check_body(draft, findings)
         for spot in _spots(draft):
             if spot.value:
                 check_spot(spot, world, findings)
@@ -135,6 +136,16 @@ def _check_approval(draft: StepDraft, findings: Findings) -> None:
     hint = did_you_mean(default, options)
     message = f"the default `{default}` is none of the options"
     findings.add((*draft.path, "approval", "default"), message, hint)
+
+
+def _check_body(draft: StepDraft, findings: Findings) -> None:
+    """Find a request with two bodies."""
+    spec = draft.way.spec if draft.way is not None else None
+    if draft.way is None or draft.way.kind.name != "http" or not spec:
+        return
+    if spec["json"] is not None and spec["body"] is not None:
+        where = (*draft.path, "http", "body")
+        findings.add(where, "`json` and `body` exclude each other", "keep one", of_key=True)
 
 
 def _check_pairs(draft: StepDraft, findings: Findings) -> None:

@@ -23,6 +23,9 @@ AGENTS = ONE + "    agent: {{{}, prompt: x}}\n  - id: b\n    agent: {{{}, prompt
 MISTAKES = [
     Mistake("depends_on", TWO + "    run: ls\n    depends_on: [a]\n", 6, "unknown key `depends_on`",
             "did you mean `needs`?", TWO + "    run: ls\n    needs: [a]\n"),
+    Mistake("two bodies", ONE + "    http:\n      url: http://x\n      json: {a: 1}\n      body: b\n", 6,
+            "`json` and `body` exclude each other", "keep one",
+            ONE + "    http:\n      url: http://x\n      json: {a: 1}\n"),
     Mistake("when", ONE + "    run: ls\n    when: true\n", 4, "unknown key `when`",
             "did you mean `if`?", ONE + "    run: ls\n    if: true\n"),
     Mistake("retries", ONE + "    run: ls\n    retries: 3\n", 4, "unknown key `retries`",
