@@ -17,11 +17,14 @@ class PipeReader:
     ) -> None:
         self._loop, self._fd, self._sink = loop, fd, sink
         self.open = True
+        self._watched = False
         os.set_blocking(fd, False)
 
     def begin(self) -> None:
         """Read from now on, whenever there is something."""
-        self._loop.add_reader(self._fd, self._read)
+        if self.open and not self._watched:
+            self._watched = True
+            self._loop.add_reader(self._fd, self._read)
 
     def finish(self) -> None:
         """Read what is there, without waiting for more."""
@@ -33,7 +36,8 @@ class PipeReader:
         """Stop reading; whoever prints on gets a broken pipe."""
         if self.open:
             self.open = False
-            self._loop.remove_reader(self._fd)
+            if self._watched:
+                self._loop.remove_reader(self._fd)
             os.close(self._fd)
 
     def _read(self) -> int:

@@ -36,6 +36,9 @@ DRAIN_S = 0.5
 DRAIN_LOOK_S = 0.002
 DRAIN_PAUSE_S = 0.05
 BLIND_WAIT_S = 0.1
+READ_AFTER_S = 0.005
+"""What a child prints before is read at this moment, or when it has ended: the pipe holds it, and
+the end of either stream wakes nobody."""
 NOTE_AFTER_S = 0.02
 """A process is recorded and guarded when it has lived this long: one that has ended leaves nothing
 to end, and the record costs a sync. Should agentrun die earlier, a resume finds the process by the
@@ -135,6 +138,7 @@ class _Child:
         self._marks = {name: env[name] for name in (*_MARKS, _PLACE) if name in env}
         self._started = 0
         self._watch: ExitWatch | None = None
+        self._reading: asyncio.TimerHandle | None = None
 
     # -- start -----------------------------------------------------------------------------------
 
@@ -163,7 +167,14 @@ class _Child:
             on_failure.pop_all()
         self._watch = ExitWatch(self._loop, self._pid, self._end)
         for file in self._files:
-            file.begin()
+            if isinstance(file, PipeWriter):
+                file.begin()
+        self._reading = self._loop.call_later(READ_AFTER_S, self._begin_reading)
+
+    def _begin_reading(self) -> None:
+        for file in self._files:
+            if isinstance(file, PipeReader):
+                file.begin()
 
     def _reader(self, child_ends: contextlib.ExitStack, sink: Callable[[bytes], None]) -> int:
         ours, theirs = os.pipe()
@@ -229,6 +240,7 @@ class _Child:
         self._read_rest()
         if not self._streams_open() and not _group_exists(self._pid):
             return
+        self._begin_reading()
         group = Target(self._pid, self._started)
         deadline, pause_s = self._loop.time() + DRAIN_S, DRAIN_LOOK_S
         while self._streams_open() or find(group):
@@ -264,6 +276,8 @@ class _Child:
 
     def close(self) -> None:
         """Let go of every descriptor."""
+        if self._reading:
+            self._reading.cancel()
         for file in self._files:
             file.close()
         if self._watch:
