@@ -107,7 +107,7 @@ def _action(entry: dict[str, Any], path: Path, findings: Findings) -> OnErrorAct
         return None
     if len(named) == 1:
         return named[0]
-    message = "the rule has two actions" if named else "the rule says not what to do"
+    message = "the rule has two actions" if named else "the rule does not say what to do"
     findings.add(path, message, f"add `then:` with one of {', '.join(ACTIONS)}")
     return None
 

@@ -157,9 +157,8 @@ def _kind_key(raw: dict[str, Any], path: Path, findings: Findings) -> str | None
         return found[0]
     known = ", ".join(f"`{name}`" for name in registry.built_in_names())
     if not found:
-        foreign = next((k for k in raw if k not in COMMON_KEYS and misplaced(k)), None)
-        hint = misplaced(foreign) if foreign else f"one of {known}"
-        findings.add(path, "the step says not what to do", hint)
+        if not any(_is_meant_for_a_kind(key) for key in raw):  # that is told of the key itself
+            findings.add(path, "the step does not say what to do", f"one of {known}")
         return None
     both = " and ".join(f"`{key}`" for key in found)
     findings.add(
@@ -169,6 +168,14 @@ def _kind_key(raw: dict[str, Any], path: Path, findings: Findings) -> str | None
         of_key=True,
     )
     return None
+
+
+def _is_meant_for_a_kind(key: str) -> bool:
+    """Return whether a key that is none has a hint which names a kind."""
+    if key in COMMON_KEYS:
+        return False
+    hint = did_you_mean(key, {*COMMON_KEYS, *kind_names()}, STEP_KEYS_ELSEWHERE)
+    return bool(misplaced(key)) or any(f"`{name}`" in hint for name in kind_names())
 
 
 def _refuse_unknown(

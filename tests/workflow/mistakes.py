@@ -55,7 +55,7 @@ MISTAKES = [
             ONE + "    http: {url: 'http://x', headers: {A: b}}\n"),
     Mistake("two kinds", ONE + "    run: ls\n    python: m:f\n", 4, "the step has `run` and `python`",
             "make two steps", TWO + "    python: m:f\n"),
-    Mistake("no kind", ONE + "    name: Nothing\n", 2, "the step says not what to do", "one of `run`",
+    Mistake("no kind", ONE + "    name: Nothing\n", 2, "the step does not say what to do", "one of `run`",
             ONE + "    name: Something\n    run: ls\n"),
     Mistake("the session of an API model for a CLI", AGENTS.format("model: 'a:b'", "cli: claude"), 5,
             "the CLI `claude` can't go on with the session of `a`, which is an API model",

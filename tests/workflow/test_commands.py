@@ -44,7 +44,7 @@ def test_an_invalid_file_shows_its_problems_on_stderr(
 def test_json_is_a_list_of_problems(flow: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert execute(["validate", "bad.yaml", "--json"]) == 2
     found = json.loads(capfd.readouterr().out)
-    assert {each["line"] for each in found} == {2, 3}
+    assert [each["line"] for each in found] == [3]
     assert found[0].keys() == {
         "file",
         "line",

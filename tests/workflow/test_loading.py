@@ -394,7 +394,7 @@ def test_what_is_likely_a_mistake_is_a_warning_and_no_error(
         ),
         ("{match: {text: '['}, then: retry}", "not a regular expression"),
         ("{match: {kind: timeout}, then: ignore}", "`then` can't be `ignore`"),
-        ("{match: {kind: timeout}}", "says not what to do"),
+        ("{match: {kind: timeout}}", "does not say what to do"),
         ("{match: {kind: timeout}, then: fallback}", "the step has no `fallback`"),
         ("{match: {kinds: timeout}, then: retry}", "unknown key `kinds`"),
         ("{match: {category: permanent}, then: fail}", "`permanent` is no category"),
@@ -500,3 +500,8 @@ def test_a_prompt_files_own_variables_are_its_own(tmp_path: Path) -> None:
 def test_a_prompt_file_that_is_not_there_is_a_warning() -> None:
     text = "steps:\n  - id: a\n    agent: {cli: claude, prompt_file: nowhere.md}\n"
     assert ["`nowhere.md` can't be read" in each.message for each in warnings(text)] == [True]
+
+
+def test_a_misspelt_kind_is_one_mistake() -> None:
+    for step in ("rnu: ls", "command: ls", "prompt: hi"):
+        assert len(errors(f"steps:\n  - {{id: a, {step}}}\n")) == 1
