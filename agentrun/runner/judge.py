@@ -128,11 +128,14 @@ class Judge:
         from agentrun.workflow.shell import render_shell
 
         script, values = render_shell(check, names)
-        ctx.log.write(f"[agentrun] check: {check}\n".encode())
+        mark = f"[agentrun] check: {check}\n"
+        ctx.log.write(mark.encode())
         checked = await run_command(script, ctx, values)
         if isinstance(checked, Success):
             return None
-        return self._broken_check(check, f"exit code {checked.exit_code}: {checked.text[-400:]}")
+        printed = checked.text.rpartition(mark)[2].strip()[-400:]
+        told = f"exit code {checked.exit_code}"
+        return self._broken_check(check, f"{told}: {printed}" if printed else told)
 
     def _broken_check(self, check: str, why: str) -> Failure:
         message = self.redactor.text(f"check failed: {check}: {why}")[:MAX_MESSAGE_CHARS]

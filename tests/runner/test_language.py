@@ -515,3 +515,19 @@ def test_a_function_may_change_what_it_is_given_and_changes_nothing_else(desk: D
         outputs: {y: "${{ inputs.y.list }}", a: "${{ steps.a.output.list }}"}
     """)
     assert done.outputs == {"y": [1], "a": [1, 9]}
+
+
+@pytest.mark.parametrize(
+    ("check", "told"),
+    [
+        ("echo why; exit 4", "check failed: echo why; exit 4: exit code 4: why"),
+        ("test -e nothing", "check failed: test -e nothing: exit code 1"),
+    ],
+)
+def test_a_broken_check_tells_what_it_printed_and_nothing_else(
+    desk: Desk, check: str, told: str
+) -> None:
+    done = desk.run(f"steps: [{{id: a, run: echo hi, checks: ['{check}']}}]")
+    failure = done.state.step("a").failure
+    assert failure is not None
+    assert failure.message == told
