@@ -40,13 +40,13 @@ class Successes:
         for task_id in sorted(moments, key=lambda each: (moments[each], each), reverse=True):
             if task_id == self._view.task_id or moments[task_id] > own:
                 continue
-            summary = summary_of(manager.disk, f"{manager.root}/{task_id}", task_id)
-            if summary.workflow != self._view.state.workflow:
-                continue
-            size += manager.size(task_id)
-            if size > LOOK_AT_BYTES:
-                return
             try:
+                summary = summary_of(manager.disk, f"{manager.root}/{task_id}", task_id)
+                if summary.workflow != self._view.state.workflow:
+                    continue
+                size += manager.size(task_id)
+                if size > LOOK_AT_BYTES:
+                    return
                 view = manager.read(task_id)
                 if view.state.seq:
                     yield view

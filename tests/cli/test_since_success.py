@@ -1,5 +1,7 @@
 """`debug` tells what differs from the last time that the failed step succeeded."""
 
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -72,3 +74,17 @@ def test_without_an_earlier_success_nothing_is_said(agentrun: Agentrun, write: W
     agentrun("run", flow, "-i", "n=7")
     assert since(agentrun) is None
     assert "since it last succeeded" not in agentrun("debug", "latest").out
+
+
+def test_what_else_lies_in_the_folder_is_passed_over(
+    agentrun: Agentrun, write: Write, tmp_path: Path
+) -> None:
+    flow = str(write("flow.yaml", FLOW))
+    agentrun("run", flow, "-i", "n=2")
+    failed = agentrun("run", flow, "-i", "n=5", "--json").json["task_id"]
+    root = next(tmp_path.rglob(failed)).parent
+    (root / "since-odd").mkdir()
+    os.mkfifo(root / "since-odd" / "journal.jsonl")
+    os.utime(root / failed / "journal.jsonl")  # it is the newest: the odd one comes next
+    (incident,) = agentrun("debug", failed, "--json").json["incidents"]
+    assert incident["since"]["differences"][0] == {"what": "input n", "then": 2, "now": 5}
