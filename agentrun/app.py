@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from agentrun.runner.stub import Stubs
 
 DEFAULT_MAX_PARALLEL = 8
+_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 
 def run_task(request: RunRequest, reporters: Sequence[Reporter] = ()) -> Finished:
@@ -303,7 +304,12 @@ def _exists(manager: CheckpointManager, request: RunRequest) -> bool:
 
 
 def new_id(manager: CheckpointManager, workflow: Workflow, clock: SteadyClock) -> str:
-    return manager.new_task_id(workflow.name, clock.now(), os.urandom(2).hex())
+    return manager.new_task_id(workflow.name, clock.now(), _random4)
+
+
+def _random4() -> str:
+    """Return four random letters and digits: two of a second are alike once in 1.7 million."""
+    return "".join(_LETTERS[byte % len(_LETTERS)] for byte in os.urandom(4))
 
 
 def _parallel(asked: int | None, state: TaskState | None) -> int:

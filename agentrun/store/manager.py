@@ -11,7 +11,7 @@ Cleaning is in cleaning.py, a file-by-file check in verify.py, forks in fork.py.
 
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
 
 from agentrun.core.events import Recorded
@@ -42,9 +42,12 @@ class CheckpointManager:
         """Return the files that all tasks of this folder share."""
         return SharedFiles(f"{self.root}/{SHARED}", self.disk, self._make_root)
 
-    def new_task_id(self, workflow: str, now: float, random4: str) -> str:
-        """Return the id of a new task."""
-        return names.new_task_id(workflow, now, random4)
+    def new_task_id(self, workflow: str, now: float, draw: Callable[[], str]) -> str:
+        """Return the id of a new task, one that no task has: `draw` gives its random part."""
+        while True:
+            task_id = names.new_task_id(workflow, now, draw())
+            if self.disk.status(f"{self.root}/{task_id}") is None:
+                return task_id
 
     def new_values(self, task_id: str, secrets: Mapping[str, str]) -> ValueStore:
         """Return the value store of a task that is to be created, to make its first event with."""

@@ -134,6 +134,13 @@ def test_new_ids_are_made_of_the_name_and_the_time() -> None:
         assert names.is_task_id(names.new_task_id(hostile, 0.0, "abcd"))
 
 
+def test_an_id_that_a_task_has_is_not_drawn_again(manager: CheckpointManager) -> None:
+    taken = names.new_task_id("triage", 0.0, "aaaa")
+    make(manager, taken, [])
+    drawn = iter(["aaaa", "aaaa", "bbbb"])
+    assert manager.new_task_id("triage", 0.0, lambda: next(drawn)).endswith("-bbbb")
+
+
 def test_reading_changes_nothing_on_disk(manager: CheckpointManager) -> None:
     make(manager, "t-1", [ev.StepStarted("a", 1)])
     path = Path(manager.root, "t-1", "journal.jsonl")
