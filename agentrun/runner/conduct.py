@@ -51,24 +51,17 @@ class Rules:
         self.close, self.expire = self._concluding.close, self._concluding.expire
         self.conclude, self.end = self._concluding.conclude, self._concluding.end
 
-    def is_quick(self, key: str) -> bool:
-        """Return whether the attempt will be over in no time: it may be performed on the spot."""
-        if len(self._desk.schedule.running) != 1 or self._desk.with_.stubs is not None:
-            return False
-        step, state = self._desk.look_up(key)
-        plain = not (step.checks or state.adjustments or state.alternative or is_isolated(step))
-        if not plain or not registry.get(step.kind).is_quick(step.spec, self._base_dir):
-            return False
-        return not self._is_elsewhere(*self._around(key), self._desk.schedule.workflow_of(key))
-
-    async def order(self, key: str) -> Result:
-        """Perform the attempt that the state says is running."""
-        step, state = self._desk.look_up(key)
-        idempotency_key = idempotency_key_of(self._desk.state, key)
-        env, cwd = self._around(key)
+    def order(self, key: str) -> Order:
+        """Return the attempt that the state says is running, as it is to be performed."""
+        desk = self._desk
+        step, state = desk.look_up(key)
         state = msgspec.structs.replace(state)  # as it is now, whatever happens meanwhile
-        workflow = self._desk.schedule.workflow_of(key)
-        order = Order(
+        workflow = desk.schedule.workflow_of(key)
+        idempotency_key = idempotency_key_of(desk.state, key)
+        env, cwd = self._around(key)
+        alone = len(desk.schedule.running) == 1
+        elsewhere = self._moved or bool(env or cwd or workflow.env)
+        return Order(
             key=key,
             number=state.attempts,
             step=step,
@@ -76,7 +69,7 @@ class Rules:
             workflow=workflow,
             names=Names(
                 lambda: {
-                    **self._desk.names(key, workflow),
+                    **desk.names(key, workflow),
                     **attempt_names(key, state, state.attempts, idempotency_key),
                 }
             ),
@@ -85,13 +78,25 @@ class Rules:
             env=env,
             cwd=cwd,
             outputs=self._outputs(key, state),
-            alone=len(self._desk.schedule.running) == 1,
-            elsewhere=self._is_elsewhere(env, cwd, workflow),
+            alone=alone,
+            quick=alone and not elsewhere and self._is_quick(step, state),
+            elsewhere=elsewhere,
         )
-        slowest = self._desk.with_.slowest(step.content_hash)
+
+    def _is_quick(self, step: Step, state: StepState) -> bool:
+        """Return whether the attempt would be over in no time, if it were alone and here."""
+        if step.checks or state.adjustments or state.alternative or is_isolated(step):
+            return False
+        if self._desk.with_.stubs is not None:
+            return False
+        return registry.get(step.kind).is_quick(step.spec, self._base_dir)
+
+    async def perform(self, order: Order) -> Result:
+        """Perform an attempt; one that takes its time is watched."""
+        slowest = None if order.quick else self._desk.with_.slowest(order.step.content_hash)
         if slowest is None:
             return await self._desk.with_.attempts.perform(order)
-        with self._watchful.attempt(key, slowest):
+        with self._watchful.attempt(order.key, slowest):
             return await self._desk.with_.attempts.perform(order)
 
     def finished(self, key: str, attempt: int, result: Result) -> None:
@@ -134,10 +139,6 @@ class Rules:
             env |= {name: text_of(render(value, names)) for name, value in step.env.items()}
             cwd = os.path.join(cwd, text_of(render(step.cwd, names)) if step.cwd else "")
         return env, cwd
-
-    def _is_elsewhere(self, env: dict[str, str], cwd: str, workflow: Workflow) -> bool:
-        """Return whether this process has not the folder or the environment around a step."""
-        return self._moved or bool(env or cwd or workflow.env)
 
 
 def _debugging(desk: Desk, beginning: Beginning) -> "Debugging":

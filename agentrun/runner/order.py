@@ -28,7 +28,8 @@ class Order(Struct, frozen=True):
 
     `env` and `cwd` come from the sub-workflows around the step. `outputs` are those of a
     sub-workflow whose steps are done: the attempt only judges them. `alone`: no other attempt runs
-    meanwhile. `elsewhere`: the attempt's folder or environment is not that of this process.
+    meanwhile. `quick`: it is alone and will be over in no time, so it may be performed on the spot.
+    `elsewhere`: the attempt's folder or environment is not that of this process.
     """
 
     key: str
@@ -43,6 +44,7 @@ class Order(Struct, frozen=True):
     cwd: str = ""
     outputs: Json = None
     alone: bool = False
+    quick: bool = False
     elsewhere: bool = False
 
 
