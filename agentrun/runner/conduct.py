@@ -96,8 +96,11 @@ class Rules:
         slowest = None if order.quick else self._desk.with_.slowest(order.step.content_hash)
         if slowest is None:
             return await self._desk.with_.attempts.perform(order)
-        with self._watchful.attempt(order.key, slowest):
+        self._watchful.begin(order.key, slowest)
+        try:
             return await self._desk.with_.attempts.perform(order)
+        finally:
+            self._watchful.end(order.key)
 
     def finished(self, key: str, attempt: int, result: Result) -> None:
         """Record how an attempt ended; its place at the gate is free again."""
@@ -105,8 +108,7 @@ class Rules:
         if admitted := self._beginning.admitted.pop(key, None):
             admitted.release(failure, self._desk.with_.clock.now())
         self._finishing.finished(key, attempt, result)
-        used = self._desk.state.step(key).usage
-        if used is not None or self._desk.workflow.budget.time_s is not None:
+        if result.usage is not None or self._desk.workflow.budget.time_s is not None:
             self._watchful.used(key)
 
     def _outputs(self, key: str, state: StepState) -> Json:
