@@ -31,6 +31,7 @@ KEEP = 2
 FIRST_AFTER = 256
 GROWTH = 2
 """A snapshot is due when half as much as the last one covered has come since."""
+Part = bytes | bytearray
 _encoder = msgspec.json.Encoder()
 SEAL_BYTES = len(',"sha256":""}\n') + 64
 
@@ -92,14 +93,14 @@ class Found(msgspec.Struct):
     seq: int
 
 
-def encoded(state: TaskState, anchor: Anchor, scrub: Callable[[bytes], bytes]) -> list[bytes]:
+def encoded(state: TaskState, anchor: Anchor, scrub: Callable[[bytes], bytes]) -> list[Part]:
     """Return the checkpoint of a state as JSON, in parts, without secrets; the state stays as it
     is. The steps are encoded one by one: a copy of a hundred thousand takes 30 MB.
     """
     results: dict[str, Value] = {}
     memory: dict[str, Memory] = {}
     completed: list[str] = []
-    steps: list[bytes] = []
+    steps = bytearray()
     for key, step in state.steps.items():
         if step.status in {"succeeded", "skipped"}:
             completed.append(key)
@@ -110,7 +111,7 @@ def encoded(state: TaskState, anchor: Anchor, scrub: Callable[[bytes], bytes]) -
             memory[key] = Memory(step.session, step.messages)
         if key in results or key in memory:
             rest = msgspec.structs.replace(step, output=None, session=None, messages=())
-        steps.append(b"%s:%s" % (_encoder.encode(key), scrub(_encoder.encode(rest))))
+        steps += b"%s:%s," % (_encoder.encode(key), scrub(_encoder.encode(rest)))
     checkpoint = TaskCheckpoint(
         task_id=state.task_id,
         seq=state.seq,
@@ -130,7 +131,8 @@ def encoded(state: TaskState, anchor: Anchor, scrub: Callable[[bytes], bytes]) -
     # the last of its kind is ours: after it come `version` and nothing that anybody may choose
     head, mark, tail = scrub(_encoder.encode(checkpoint)).rpartition(b'"steps":{"":{}}')
     assert mark, "the steps of a state are its last field"
-    return [head + b'"steps":{', b",".join(steps), b"}" + tail]
+    del steps[-1:]
+    return [head + b'"steps":{', steps, b"}" + tail]
 
 
 def progress(state: TaskState) -> float:
@@ -216,7 +218,7 @@ def head_of(text: bytes) -> dict[str, Any]:
     return fields if isinstance(fields, dict) else {}
 
 
-def _seal(*body: bytes | memoryview) -> bytes:
+def _seal(*body: Part | memoryview) -> bytes:
     """Return the end of the file: its last field and what closes the object."""
     digest = sha256()
     for part in body:
