@@ -165,8 +165,9 @@ class Attempts:
         is_process = bool(kind.program_text) or step.kind == "agent"
         isolated = order.elsewhere or is_isolated(step)
         state_dir = self._places.state_dir(key) if is_process else NO_FOLDER
+        env_around, cwd_around = order.around()
         own_env = _mapping(
-            lambda: self._own_env(order, change, state_dir if is_process else None),
+            lambda: self._own_env(order, change, env_around, state_dir if is_process else None),
             now=is_process or isolated,
         )
         names = _names_inside(order, own_env)
@@ -194,7 +195,7 @@ class Attempts:
             stdin=stdin,
             env=_mapping(lambda: {**self._environ, **own_env}, now=is_process or isolated),
             own_env=own_env,
-            cwd=self._folder(order, step),
+            cwd=self._folder(order, step, cwd_around),
             base_dir=self._base_dir,
             state_dir=state_dir,
             log=log,
@@ -211,14 +212,16 @@ class Attempts:
             alone=order.alone,
         )
 
-    def _folder(self, order: Order, step: Step) -> Path:
-        around = self._cwd / order.cwd if order.cwd else self._cwd
+    def _folder(self, order: Order, step: Step, cwd_around: str) -> Path:
+        around = self._cwd / cwd_around if cwd_around else self._cwd
         return around if step.cwd is None else around / str(render(step.cwd, order.names))
 
-    def _own_env(self, order: Order, change: Adjusted, state_dir: Path | None) -> dict[str, str]:
+    def _own_env(
+        self, order: Order, change: Adjusted, around: Mapping[str, str], state_dir: Path | None
+    ) -> dict[str, str]:
         own = {
             **rendered_env(order.workflow.env, order.names),
-            **order.env,  # rendered where it was written
+            **around,
             **rendered_env({**change.step.env, **change.env}, order.names),
         }
         own |= {

@@ -6,6 +6,7 @@ record, and ask for launches.
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,9 +59,9 @@ class Rules:
         state = msgspec.structs.replace(state)  # as it is now, whatever happens meanwhile
         workflow = desk.schedule.workflow_of(key)
         idempotency_key = idempotency_key_of(desk.state, key)
-        env, cwd = self._around(key)
+        holders = self._holders(key)
         alone = len(desk.schedule.running) == 1
-        elsewhere = self._moved or bool(env or cwd or workflow.env)
+        elsewhere = self._moved or bool(holders or workflow.env)
         return Order(
             key=key,
             number=state.attempts,
@@ -75,8 +76,7 @@ class Rules:
             ),
             idempotency_key=idempotency_key,
             memory=self._memory(key, step, state),
-            env=env,
-            cwd=cwd,
+            around=lambda: self._around(holders),
             outputs=self._outputs(key, state),
             alone=alone,
             quick=alone and not elsewhere and self._is_quick(step, state),
@@ -127,16 +127,22 @@ class Rules:
 
         return memory(self._desk, key, step, state)
 
-    def _around(self, key: str) -> tuple[dict[str, str], str]:
-        """Return the environment and the folder that the sub-workflows around a step give it."""
+    def _holders(self, key: str) -> list[str]:
+        """Return the sub-workflows around a step that give it variables or a folder."""
         if "/" not in key:
-            return {}, ""
+            return []
+        found = []
+        for holder in address.ancestors(key):
+            step, state = self._desk.look_up(holder)
+            if state.scope is not None and (step.env or step.cwd):
+                found.append(holder)
+        return found[::-1]
+
+    def _around(self, holders: Sequence[str]) -> tuple[dict[str, str], str]:
         env: dict[str, str] = {}
         cwd = ""
-        for holder in reversed(list(address.ancestors(key))):
-            step, state = self._desk.look_up(holder)
-            if state.scope is None or not (step.env or step.cwd):
-                continue
+        for holder in holders:
+            step = self._desk.schedule.step(holder)
             names = self._desk.names(holder)
             env |= {name: text_of(render(value, names)) for name, value in step.env.items()}
             cwd = os.path.join(cwd, text_of(render(step.cwd, names)) if step.cwd else "")

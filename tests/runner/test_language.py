@@ -352,6 +352,23 @@ def test_a_python_step_has_the_environment_of_the_file(desk: Desk) -> None:
     assert done.outputs == [desk.folder.name, "file"]
 
 
+@pytest.mark.parametrize("key", ["env: {WHO: '%s'}", "cwd: '%s'"])
+def test_what_a_sub_workflow_can_not_give_to_its_steps_fails_them(desk: Desk, key: str) -> None:
+    """It is found when the step runs: the values are not known before."""
+    desk.write("sub.yaml", "steps: [{id: inner, run: echo}]")
+    given = key % "${{ steps.one.output.missing }}"
+    done = desk.run(f"""
+        steps:
+          - {{id: one, run: 'echo "{{}}"', output: json}}
+          - {{id: sub, workflow: sub.yaml, {given}}}
+        """)
+    assert done.exit_code == 1
+    failure = done.state.step("sub").failure
+    assert failure is not None
+    assert failure.kind is Kind.INVALID_CONFIG
+    assert "sub/inner: `steps.one.output` has no `missing`" in failure.message
+
+
 def test_a_python_step_has_the_folder_and_environment_of_the_sub_workflow_around_it(
     desk: Desk,
 ) -> None:
