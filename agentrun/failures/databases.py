@@ -76,7 +76,7 @@ RULES: tuple[Rule, ...] = (
         " | authentication plugin | unable to authenticate user",
         pattern=r"fatal: +role \"[^\"\n]{1,200}\" does not exist"
         r"|fatal: +role \"[^\"\n]{1,200}\" is not permitted to log in",
-        unless="plugin .{1,60}cannot be loaded",
+        unless="plugin .{1,60}cannot be loaded|access denied for user .{1,120} to database",
     ),
     _type(
         Kind.AUTH,

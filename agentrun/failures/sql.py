@@ -14,7 +14,8 @@ def _mysql(kind: Kind, *numbers: int) -> Rule:
         f"mysql.{kind.value}",
         kind,
         pattern=rf"^error (?:{alternatives})(?: \(|:)|\b\w*error: ?\(?(?:{alternatives})(?:, | \()"
-        rf"|\b(?:{alternatives}) \([0-9A-Z]{{5}}\)|\berrno: (?:{alternatives})\b",
+        rf"|\b(?:{alternatives}) \([0-9A-Z]{{5}}\)|\berrno: (?:{alternatives})\b"
+        rf"|\bgot error: (?:{alternatives})\b",
     )
 
 
