@@ -57,7 +57,7 @@ RULES: tuple[Rule, ...] = (
         r"|\bassertion ?error\b|assertionfailederror|^not ok \d{1,9}|comparisonfailure"
         r"|\d{1,9} examples?, [1-9]\d* failures?|expected .{1,80} (?:but )?(?:was|got"
         r"|received|to (?:be|equal))|\bthere (?:are|were) (?:test|failing)"
-        r"|[1-9]\d* (?:tests?|specs?) (?:have )?failed|^# fail [1-9]|^E  +assert"
+        r"|\btests? failed\b|[1-9]\d* (?:tests?|specs?) (?:have )?failed|^# fail [1-9]|^E  +assert"
         r"|execution failed for task ':\S*test",
         level=Level.GENERAL,
         unless=r"fixture .{1,40}file not found|^failed (?:to|with)\b",
@@ -155,7 +155,7 @@ RULES: tuple[Rule, ...] = (
         " | missing separator | compilation failed | compilation error | build failed"
         " | could not compile | commands commence before first target | redefinition of"
         " | syntaxerror: | lint errors | problems ( | would reformat"
-        " | code style issues | your code has been rated | type error | typeerror: | referenceerror:"
+        " | be reformatted | code style issues | your code has been rated | type error | typeerror: | referenceerror:"
         " | has no attribute | is not a function | is not defined | is not iterable"
         " | cannot read propert | undefined method | undefined local variable"
         " | undefined variable | undefined: | imported and not used"

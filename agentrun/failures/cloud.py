@@ -262,7 +262,7 @@ RULES: tuple[Rule, ...] = (
         Kind.PERMISSION,
         words="authorizationfailed | authorizationpermissionmismatch"
         " | does not have authorization to perform action | linkedauthorizationfailed"
-        " | requestdisallowedbypolicy | publicaccessnotpermitted | authorizationfailure"
+        " | publicaccessnotpermitted | authorizationfailure"
         " | insufficientaccountpermissions",
     ),
     Rule(

@@ -116,7 +116,7 @@ RULES: tuple[Rule, ...] = (
         " | loading redis is loading | redis is loading the dataset | busy redis is busy"
         " | busy script | tryagain | clusterdown | hash slot not served"
         " | es_rejected_execution_exception | rejected execution | all shards failed"
-        " | not_leader_for_partition | notleaderforpartition | leader not available"
+        " | notleaderorfollower | not the current leader | not_leader_for_partition | notleaderforpartition | leader not available"
         " | leadernotavailable | coordinator not available | maxclientsinsessionmode"
         " | max clients in session mode | query_wait_timeout | not enough replicas"
         " | notenoughreplicas | no master | noreplicas | quorum | unavailableexception"

@@ -106,9 +106,16 @@ RULES: tuple[Rule, ...] = (
         level=Level.DECISIVE,
     ),
     Rule(
+        "auth.second_factor",
+        Kind.AUTH,
+        pattern=r"\b(?:two[- ]factor|multi[- ]factor|2fa|mfa|one-time (?:password|code|passcode)|otp"
+        r"|verification code)\b.{0,80}\b(?:required|needed|invalid|expired|must|missing|enter)\b"
+        r"|\brequires (?:two|multi)[- ]factor\b",
+    ),
+    Rule(
         "auth.words",
         Kind.AUTH,
-        pattern=r"\b(?:invalid|incorrect|wrong|expired|missing|bad|revoked) (?:\w{1,20} ){0,2}"
+        pattern=r"\bdecryption failed\b|\b(?:invalid|incorrect|wrong|expired|missing|bad|revoked) (?:\w{1,20} ){0,2}"
         r"(?:credentials?|password|passphrase|api[- ]key|access[- ]key|access token|bearer token"
         r"|auth token|session token|client secret|authentication token)\b"
         r"|\b(?:credentials?|password|passphrase|api[- ]key|access[- ]key|(?:access|auth|bearer"
@@ -150,6 +157,14 @@ RULES: tuple[Rule, ...] = (
         Kind.LOCK,
         pattern=r"\b423 locked\b|\"locked\"|resource (?:is|was) locked|webdav.{0,40}locked",
         statuses=(423,),
+    ),
+    Rule(
+        "policy.disallowed",
+        Kind.SECURITY,
+        pattern=r"\b(?:disallowed|denied|blocked|prohibited|rejected|restricted)(?: access)? by (?:\w{1,20} ){0,3}"
+        r"polic(?:y|ies)\b|disallowedbypolicy|\bpolic(?:y|ies) (?:\w{1,20} )?(?:violation|violated|denied"
+        r"|prohibits|disallows|forbids)\b",
+        unless=r"npm (?:err!|error) code e403|network policy|retry policy",
     ),
     Rule(
         "http.blocked",

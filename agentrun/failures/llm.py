@@ -67,6 +67,9 @@ RULES: tuple[Rule, ...] = (
         r"|\bbudget has been exceeded|exceededbudget|\bcalls / month"
         r"|\bcredits? (?:\w{1,20} ){0,2}(?:exceeded|exhausted|used up|depleted)"
         r"|\b(?:enough|any|sufficient|no remaining) credits?\b|\buntil credits are added"
+        r"|\bover (?:its|your|the) (?:\w{1,20} ){0,2}(?:quota|allowance|plan)\b"
+        r"|\b(?:contains|has|have|using|used) \d{1,9} .{0,40}\blimit is \d|\bkey limit exceeded"
+        r"|\badd (?:a |your )?(?:credit card|payment)|\bbuy (?:more )?credits?\b|\bpayment information\b"
         r"|\b(?:billing|payment)[ _]limit|\b(?:extra|additional|paid) usage is required"
         r"|\b(?:card|payment) (?:was |has been |is )?declined|\btotal ?requests limit exceeded"
         r"|\b(?:your|the) (?:subscription|trial|plan) (?:has |is )?(?:ended|expired|inactive)",
@@ -207,6 +210,7 @@ RULES: tuple[Rule, ...] = (
         Kind.OVERLOADED,
         words="overloaded_error | server_is_overloaded | model is overloaded"
         " | engine is currently overloaded | service_tier_capacity_exceeded"
+        " | tier capacity exceeded"
         " | capacity_exceeded | provider returned error | no available capacity"
         " | modelnotreadyexception | is not ready to serve"
         " | the model is currently loading | is currently loading | server_error"

@@ -72,6 +72,7 @@ RULES: tuple[Rule, ...] = (
         " | scheduled maintenance | temporary server error | temporarily overloaded"
         " | server error 5 | maximum number of connections | connection pool is full"
         " | no available server | not currently available | loading model | is loading"
+        " | internalserverexception | encountered an unexpected error | try your request again"
         " | down for maintenance | maintenance mode | in maintenance | undergoing maintenance",
         level=Level.GENERAL,
     ),
@@ -86,7 +87,7 @@ RULES: tuple[Rule, ...] = (
         " | exceeded the maximum execution time | maximum execution time"
         " | und_err_connect_timeout | und_err_headers_timeout | err_socket_timeout"
         " | execution expired | request took longer",
-        pattern=r"timeout(?!['\"]?\s?[=:] ?(?:undefined|null|none|\d|false|true))",
+        pattern=r"\bexceeded (?:its|the) (?:\w{1,20} ){0,2}(?:deadline|time ?limit)\b|timeout(?!['\"]?\s?[=:] ?(?:undefined|null|none|\d|false|true))",
         level=Level.GENERAL,
         unless=r"\b(?:invalid|unknown|unsupported|unexpected|bad) (?:option|value|argument"
         "|parameter|flag|duration|keyword)?.{0,20}timeout",

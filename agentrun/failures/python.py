@@ -280,7 +280,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "python.uncaught",
         Kind.LOGIC,
-        exception=".+",
+        exception="(?!(?:.*[.])?(?:CalledProcessError|SystemExit)$).+",
         channels=("python",),
         level=Level.DEFAULT,
     ),

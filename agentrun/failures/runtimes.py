@@ -243,7 +243,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "jvm.memory",
         Kind.OUT_OF_MEMORY,
-        words="could not reserve enough space"
+        words="could not reserve enough space | <--- last few gcs --->"
         " | insufficient memory for the java runtime environment | java heap space"
         " | metaspace",
         level=Level.DECISIVE,

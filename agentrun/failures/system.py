@@ -33,7 +33,7 @@ RULES: tuple[Rule, ...] = (
         r"|killed \(program |\bwith signal (?:9|SIGKILL)\b|\bmemoryerror\b"
         r"|\bmemory limit\b.{0,40}\bexceeded|<signals\.sigkill",
         level=Level.DECISIVE,
-        unless="out of shared memory",
+        unless="out of shared memory|nodes are available",
     ),
     # disk
     Rule(
@@ -66,7 +66,12 @@ RULES: tuple[Rule, ...] = (
         " | access denied | accessdenied | only root can | notcapable"
         " | again with the --allow- | denied: denied",
         pattern=r"\bforbidden\b|\bpermission[ _]denied\b|\[errno (?:1|13|30)\]"
-        r"|\bos error (?:1|13|30)\b",
+        r"|\bos error (?:1|13|30)\b"
+        r"|\b(?:correct|required|sufficient|necessary|appropriate|enough|proper) (?:\w{1,20} )?"
+        r"(?:permissions?|privileges?|access rights|rights|roles?)\b"
+        r"|\bpermission to .{1,80} has not been\b|\b(?:lacks?|missing) (?:the )?(?:\S{1,40} )?"
+        r"(?:permissions?|privileges?)\b|\bonly (?:the )?(?:\w{1,20} )?(?:owners?|admins?"
+        r"|administrators?|maintainers?|members) (?:can|may|are allowed)\b",
         level=Level.GENERAL,
         unless=r"\brate[- ]?limited\b|too many requests",
     ),
@@ -124,6 +129,7 @@ RULES: tuple[Rule, ...] = (
         " | too many open files | emfile | enfile | directory not empty | enotempty"
         " | already running | conflict | already exists | already in use | is in use"
         " | system limit for number of file watchers | already been taken"
+        " | eisdir: illegal operation"
         " | already locked by",
         pattern=r"\b(?:is|are) not empty\b|\bfile exists\b|\beexist\b"
         r"|\bport \d{1,9} is (?:already )?(?:in use|taken|occupied)"
@@ -174,6 +180,13 @@ RULES: tuple[Rule, ...] = (
         r"|\bdriver\b.{0,60}\btoo old\b|\brequires git-bash\b",
     ),
     Rule(
+        "os.shared_object",
+        Kind.MISSING_DEPENDENCY,
+        words="error while loading shared libraries | cannot open shared object file"
+        " | library not loaded: | dll load failed",
+        level=Level.DECISIVE,
+    ),
+    Rule(
         "os.library",
         Kind.MISSING_DEPENDENCY,
         pattern=r"could not find (?:native static library|directory of)|\bis not in std\b"
@@ -202,6 +215,13 @@ RULES: tuple[Rule, ...] = (
         r"|objects?|releases?|artifacts?|images?|users?|branches|matches)"
         r" (?:\w{1,20} ){0,4}(?:were |was )?(?:found|match(?:ed|ing)?)\b|\bos error (?:2|3)\b",
         level=Level.GENERAL,
+    ),
+    Rule(
+        "config.environment",
+        Kind.INVALID_CONFIG,
+        pattern=r"\benv(?:ironment)? var(?:iable)?s?\b.{0,60}\b(?:not found|not set|not defined"
+        r"|undefined|missing|unset|is empty|required)\b|\b(?:missing|required|undefined|unset)"
+        r" env(?:ironment)? var(?:iable)?s?\b",
     ),
     # how it was called
     Rule(
@@ -283,6 +303,12 @@ RULES: tuple[Rule, ...] = (
         r"|\bno ['\"`]?[\w.-]{1,60}['\"`]? (?:key|option|setting|section|property|entry) (?:was )?"
         r"(?:found|defined|specified)\b|\bno (?:active |default |current )?[\w-]{1,30} (?:is |was )?"
         r"(?:selected|configured|specified)\b"
+        r"|\b(?:is|are) (?:only )?(?:enabled|available|allowed|supported|valid) only (?:for|in|with"
+        r"|on|when|inside)\b|\bonly (?:enabled|available|allowed|supported|valid) (?:for|in|with|on"
+        r"|when|inside|within)\b|\bis not available (?:when|outside|in this|for this|on this)\b"
+        r"|\bno (?:\w{1,20} )?config(?:uration)?s? (?:file )?(?:was |were )?found\b"
+        r"|\binvalid [\w-]{1,30}[ -]config(?:uration)?\b|\bno [\w-]{1,30}(?: or [\w-]{1,30})? in"
+        r" progress\b|\binvalid_scope\b"
         r"|\binvalid type\. expected\b|\bdon't meet the specifications of the schema"
         r"|\bcould not determine (?:\w{1,20} ){0,3}version\b",
         level=Level.GENERAL,
@@ -304,6 +330,9 @@ RULES: tuple[Rule, ...] = (
         r"|\bnot a (?:valid )?(?:zip|gzip|tar|json|png|jpeg|pdf|archive|image)\b"
         r"|\bcrc (?:error|failed|mismatch)|\b(?:is|are) too (?:large|big|long|short|small)\b"
         r"|\bfile too large\b|\b(?:cannot|can't|could not|unable to) convert\b"
+        r"|\b(?:unbalanced|unterminated|unclosed)\b"
+        r"|\b(?:could not|cannot|can't|unable to|failed to) (?:read|load|open) (?:the )?(?:\w{1,20} )?"
+        r"(?:certificate|private key|public key|image|pdf|archive|workbook|spreadsheet)\b"
         r"|\bnon-(?:readable|parseable)\b|\bunsupported (?:file|image|media|input"
         r"|content)[ -](?:format|type)|\bunexpected character",
         level=Level.GENERAL,
