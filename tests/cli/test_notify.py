@@ -142,19 +142,23 @@ def test_other_addresses_go_to_apprise_and_its_answer_counts(
 
 
 def test_an_escalation_leaves_its_report_and_says_where(
-    agentrun: Agentrun, write: Write, tmp_path: Path
+    agentrun: Agentrun, write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = """
         inputs: {region: {type: string, default: eu}}
         debugger: {autofix: suggest}
         steps: [{id: a, run: 'echo "$REGION"'}]
     """
-    ran = agentrun("run", str(write("w.yaml", text)))
+    monkeypatch.setenv("REGION", "eu")
+    assert agentrun("run", str(write("w.yaml", text))).code == 0
+    monkeypatch.delenv("REGION")
+    ran = agentrun("run", "w.yaml")
     assert ran.code == 3
     (path,) = tmp_path.glob("checkpoints/w-*/reports/a.md")
     assert str(path.relative_to(tmp_path)) in ran.err
     report = path.read_text()
-    for part in ("### What happened", "unbound variable", "+ env.REGION: eu", "--apply 1"):
+    happened = ("### What happened", "unbound variable", "### Since it last succeeded")
+    for part in (*happened, "+ env.REGION: eu", "--apply 1"):
         assert part in report
     assert agentrun("debug", "latest", "--apply", "1").code == 0
 
