@@ -5,7 +5,6 @@ more (cli/checks.py).
 """
 
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,10 +72,16 @@ def first_word(text: Json) -> str | None:
     return word if plain and word not in _SHELL_WORDS and "=" not in word else None
 
 
-def _disk(root: Path) -> Iterator[str]:
-    place = root.absolute()
+def first_that_exists(path: Path) -> Path:
+    """Return the path, or the nearest folder above it that is there."""
+    place = path.absolute()
     while not place.exists():
         place = place.parent
+    return place
+
+
+def _disk(root: Path) -> Iterator[str]:
+    place = first_that_exists(root)
     disk = os.statvfs(place)
     free = disk.f_bavail * disk.f_frsize
     if free < LOW_DISK_BYTES:
@@ -115,8 +120,3 @@ def _failing(workflow: Workflow, manager: CheckpointManager) -> Iterator[str]:
         if each.chance is not None and each.chance.middle >= OFTEN:
             kind = f", mostly {each.worst}" if each.worst else ""
             yield f"{each.step} fails often: {each.chance.middle:.0%} of {each.runs} runs{kind}"
-
-
-def seen_before(workflow: Workflow, manager: CheckpointManager) -> list[str]:
-    """Return the warnings for a run that begins now."""
-    return warnings(workflow, manager, time.time())

@@ -12,17 +12,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from agentrun.app import (
-    end_leftovers_of,
-    new_id,
-    secret_values,
-)
-from agentrun.changes import planned
+from agentrun.app import new_id
+from agentrun.changes import planned, secret_values
 from agentrun.clock import SteadyClock
 from agentrun.core import events as ev
 from agentrun.core.model import Workflow
 from agentrun.core.state import TaskState, apply
 from agentrun.errors import UsageError
+from agentrun.leftovers import end_leftovers_of
 from agentrun.pinned import pinned_workflow
 from agentrun.requests import ResumeRequest
 from agentrun.runner import edit
