@@ -53,6 +53,7 @@ def clean_command(
     """
     import time
 
+    from agentrun.cli.ago import moment_ago
     from agentrun.cli.status import checked_statuses
     from agentrun.report import screen
     from agentrun.report.result import write_json
@@ -64,7 +65,7 @@ def clean_command(
     tasks = cleaning.selected(
         manager,
         statuses=checked_statuses(status) or cleaning.OVER,
-        before=_before(older_than, time.time()),
+        before=moment_ago("--older-than", older_than, time.time()),
         keep=keep,
         workflow=workflow,
     )
@@ -81,18 +82,6 @@ def clean_command(
     elif not now.quiet:
         err.line(_summary(tasks, removed, dry_run=dry_run))
     return 0
-
-
-def _before(older_than: str | None, now: float) -> float | None:
-    if older_than is None:
-        return None
-    from agentrun.errors import UsageError
-    from agentrun.workflow.units import duration_s
-
-    try:
-        return now - duration_s(older_than)
-    except ValueError as error:
-        raise UsageError(f"--older-than: {error}", "e.g. --older-than 30d") from error
 
 
 def _agreed(count: int, err: "Screen") -> bool:

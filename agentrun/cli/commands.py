@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Entry(NamedTuple):
-    """A command: `target` is `module:function`; `listed` False keeps it out of the help."""
+    """A command: `target` is `module:function`; `group` is the heading it is listed under."""
 
     target: str
     help: str

@@ -7,6 +7,8 @@ import typer
 from agentrun.cli import options, settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from agentrun.core.model import Workflow
     from agentrun.workflow.problems import Problem
 
@@ -36,7 +38,7 @@ def validate_command(
     return 0 if all(workflow is not None for _, workflow, _ in results) else 2
 
 
-def _checked(path: "Path") -> "tuple[Workflow | None, list[Problem]]":  # type: ignore[name-defined] # noqa: F821
+def _checked(path: "Path") -> "tuple[Workflow | None, list[Problem]]":
     """Check one file; one that can't be read is a problem like others."""
     from agentrun.errors import UsageError
     from agentrun.workflow.load import check_file
@@ -59,7 +61,7 @@ def _print_json(problems: "list[Problem]") -> None:
 
 
 def _print_text(results: "list[tuple[str, Workflow | None, list[Problem]]]") -> None:
-    from agentrun.report import screen
+    from agentrun.report import screen, words
     from agentrun.workflow.problems import render_problems
 
     out, err = screen.stdout(), screen.stderr(color=settings.current().color)
@@ -67,8 +69,7 @@ def _print_text(results: "list[tuple[str, Workflow | None, list[Problem]]]") -> 
         if problems:
             err.line(render_problems(problems))
         if workflow is not None:
-            count = len(workflow.steps)
-            out.line(f"{file}: valid, {count} {'step' if count == 1 else 'steps'}")
+            out.line(f"{file}: valid, {words.plural(len(workflow.steps), 'step')}")
             continue
         errors = sum(1 for each in problems if each.severity == "error")
-        err.line(f"{file}: not valid, {errors} {'error' if errors == 1 else 'errors'}")
+        err.line(f"{file}: not valid, {words.plural(errors, 'error')}")
