@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 from agentrun.core.address import parent_loop
+from agentrun.core.failure import Failure
 from agentrun.core.model import Json, Workflow
 from agentrun.core.outcome import Usage
 from agentrun.core.spending import spending
@@ -95,8 +96,11 @@ def error_object(state: TaskState) -> Json:
     failure = told_failure(state)
     if failure is None:
         return None
+    return {"step": told_step(state), **_failure_object(failure)}
+
+
+def _failure_object(failure: Failure) -> dict[str, Json]:
     return {
-        "step": told_step(state),
         "category": str(failure.category),
         "kind": str(failure.kind),
         "message": failure.message,
@@ -164,13 +168,7 @@ def _step_object(
         "error": None,
     }
     if step.failure is not None and step.status != "succeeded":
-        failure = step.failure
-        shown["error"] = {
-            "category": str(failure.category),
-            "kind": str(failure.kind),
-            "message": failure.message,
-            "hint": failure.hint,
-        }
+        shown["error"] = _failure_object(step.failure)
     if items is not None:
         shown["items"] = items.as_json()
     if used is not None:
