@@ -22,7 +22,9 @@ def clean_command(
     older_than: Annotated[
         str | None,
         typer.Option(
-            "--older-than", metavar="DURATION", help="Only tasks not touched for so long."
+            "--older-than",
+            metavar="DURATION",
+            help="Only tasks that have not changed for this long.",
         ),
     ] = None,
     status: Annotated[
@@ -30,7 +32,7 @@ def clean_command(
         typer.Option(
             "--status",
             metavar="STATUS",
-            help="Tasks in this state instead of succeeded and cancelled ones; may be given again.",
+            help="Tasks in this state instead of succeeded and cancelled ones; may be repeated.",
             autocompletion=complete.statuses,
         ),
     ] = None,
@@ -48,8 +50,8 @@ def clean_command(
 ) -> int:
     """Remove tasks that are over, with their logs and values.
 
-    What can be resumed (failed, paused, interrupted) goes only when its state is named; a task that
-    a process holds never goes.
+    Tasks that can still be resumed (failed, paused, interrupted) are removed only if you name their
+    state. A task that a process is working on is never removed.
     """
     import time
 

@@ -41,7 +41,7 @@ def debug_command(
     at: options.At = None,
     report: Annotated[
         ReportForm | None,
-        typer.Option("--report", help="Write a report to stdout, to be sent to somebody."),
+        typer.Option("--report", help="Write a report to stdout, to send to somebody."),
     ] = None,
     apply: Annotated[
         str | None,
@@ -49,17 +49,19 @@ def debug_command(
     ] = None,
     ask: Annotated[
         str | None,
-        typer.Option("--ask", metavar="TEXT", help="Ask the workflow's debugger agent about it."),
+        typer.Option(
+            "--ask", metavar="TEXT", help="Ask the workflow's debugger agent about the failure."
+        ),
     ] = None,
     plain: Annotated[
-        bool, typer.Option("--plain", help="Print text, on a terminal too: no interactive view.")
+        bool, typer.Option("--plain", help="Print text, even on a terminal: no interactive view.")
     ] = False,
     json: options.JsonFlag = False,
 ) -> int:
-    """Explain a failure: what happened, what each attempt saw and printed, the state before it.
+    """Explain a failure: what happened, what each attempt printed, and the state before it.
 
-    Replays the task from its journal and proposes fixes. Without --apply nothing is run and nothing
-    is changed. On a terminal, with the extra `tui`, it opens a view to step through the events.
+    Replays the task from its journal and proposes fixes. Without --apply nothing is run or changed.
+    On a terminal, with the extra `tui`, it opens a view to step through the events.
     """
     import time
 

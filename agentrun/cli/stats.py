@@ -39,18 +39,22 @@ def stats_command(
     *,
     since: Annotated[
         str | None,
-        typer.Option("--since", metavar="DURATION", help="Only tasks touched within, e.g. 7d."),
+        typer.Option(
+            "--since", metavar="DURATION", help="Only tasks changed within this time, e.g. 7d."
+        ),
     ] = None,
     patterns: Annotated[
         bool, typer.Option("--patterns", help="Show known failures and what cured them.")
     ] = False,
     export: Annotated[
         str | None,
-        typer.Option("--export", metavar="FILE", help="With --patterns: write them; - is stdout."),
+        typer.Option(
+            "--export", metavar="FILE", help="With --patterns: write them to FILE; - is stdout."
+        ),
     ] = None,
     import_: Annotated[
         str | None,
-        typer.Option("--import", metavar="FILE", help="With --patterns: take over new ones."),
+        typer.Option("--import", metavar="FILE", help="With --patterns: add new ones from FILE."),
     ] = None,
     clear: Annotated[
         bool, typer.Option("--clear", help="With --patterns: forget them all.")
@@ -59,15 +63,18 @@ def stats_command(
         bool, typer.Option("--advice", help="Show what to change in the workflows, and why.")
     ] = False,
     apply: Annotated[
-        bool, typer.Option("--apply", help="With --advice: write it to the files, shown first.")
+        bool,
+        typer.Option(
+            "--apply", help="With --advice: show the changes, then write them to the files."
+        ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="With --apply: don't ask.")] = False,
     json: options.JsonFlag = False,
 ) -> int:
     """Show how often steps fail and how well they recover.
 
-    Every figure stands beside its target; what it means is in docs/metrics.md. What the Debugger
-    has learnt (--patterns) and what to change (--advice) are in docs/debugger.md.
+    Every figure is shown next to its target; docs/metrics.md explains them. What the Debugger has
+    learnt (--patterns) and advice on what to change (--advice) are explained in docs/debugger.md.
     """
     now = settings.current()
     if (export is not None) + (import_ is not None) + clear > 1:

@@ -1,4 +1,4 @@
-"""`agentrun validate`: every mistake in workflow files, and nothing of them run."""
+"""`agentrun validate`: find every mistake in workflow files without running anything."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,13 +20,13 @@ agentrun validate workflows/*.yaml --json | jq '.[].message'
 
 def validate_command(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Workflow files.")],
-    json: options.JsonFlag = False,
+    json: options.JsonArray = False,
 ) -> int:
     """Find every mistake in workflow files, with line, column and a hint.
 
-    Nothing of a workflow is imported or run. Warnings (a secret in plain text, a step that is never
-    run, retries inside retries) do not make a file invalid. Exit code 0 when all files are valid, 2
-    otherwise. With --json a list of problems goes to stdout.
+    Nothing in a workflow is imported or run. Warnings (a secret in plain text, a step that never
+    runs, retries inside retries) do not make a file invalid. Exit code 0 if all files are valid, 2
+    otherwise. With --json, the list of problems goes to stdout.
     """
     from pathlib import Path
 
