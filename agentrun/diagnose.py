@@ -1,7 +1,7 @@
-"""Diagnosing a task that no process works on: what `agentrun debug` proposes and applies.
+"""Diagnosing a task outside its run: what `agentrun debug` proposes and applies.
 
-The same analysts as in the loop (recovery/debugger/), asked on demand: memory and rules say what
-they know of each failed step; a person chooses.
+The same analysts as in the loop (recovery/debugger/), on demand: memory and rules say what they
+know about each failed step, and a person chooses.
 """
 
 from collections.abc import Mapping, Sequence

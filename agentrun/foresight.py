@@ -1,6 +1,6 @@
-"""What can be seen before a run that speaks against it: the fast part, for `run` itself.
+"""Reasons to doubt a run that can be seen before it begins: the quick checks that `run` makes.
 
-Looks at programs, disk, breakers and history; asks no network and starts nothing. `doctor` looks at
+Looks at programs, disk, breakers and history; uses no network and starts nothing. `doctor` checks
 more (cli/checks.py).
 """
 
@@ -36,7 +36,7 @@ def warnings(workflow: Workflow, manager: CheckpointManager, now: float) -> list
 def open_breakers(
     manager: CheckpointManager, workflow: Workflow | None, now: float
 ) -> Iterator[tuple[str, float]]:
-    """Yield the components that are left alone at the moment, and for how long."""
+    """Yield the components whose breaker is open now, and for how much longer."""
     policies = {} if workflow is None else workflow.breakers
     folder = Path(manager.root) / SHARED
     try:
@@ -64,7 +64,7 @@ def open_breakers(
 
 
 def first_word(text: Json) -> str | None:
-    """Return the program that a command begins with, where that is plain to see."""
+    """Return the program that a command begins with, if that is obvious."""
     lines = [line.strip() for line in str(text or "").splitlines()]
     code = next((line for line in lines if line and not line.startswith("#")), "")
     word = code.split()[0] if code else ""
@@ -89,7 +89,7 @@ def _disk(root: Path) -> Iterator[str]:
 
 
 def _programs(workflow: Workflow) -> Iterator[str]:
-    """Name programs that commands of one line begin with and that are not there."""
+    """Name missing programs with which one-line commands begin."""
     if "PATH" in workflow.env:
         return
     seen: set[str] = set()

@@ -29,7 +29,7 @@ MET: "dict[bool | None, tuple[str, Style]]" = {
     False: ("missed", "red"),
 }
 WORST = 5
-"""So many kinds and steps are listed, those that fail most often."""
+"""How many kinds and steps are listed: those that fail most often."""
 
 
 def stats_command(
@@ -118,7 +118,7 @@ def _show(now: "Settings", workflow: str | None, since: str | None, *, json: boo
 def _counted(
     now: "Settings", workflow: str | None, begin: float
 ) -> "tuple[dict[str, dict[str, Counts]], list[str], int]":
-    """Count the tasks, per workflow and per day of their start; name those that can't be read, and
+    """Count the tasks, per workflow and per day of their start. Name those that can't be read, and
     say how many are left out because they were run with stubs.
     """
     import time
