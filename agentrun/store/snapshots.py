@@ -87,7 +87,7 @@ class TaskCheckpoint(msgspec.Struct):
 
 
 class Found(msgspec.Struct):
-    """A snapshot on disk: its name, the seq the name claims, and its content once it was read."""
+    """A snapshot on disk: its name, and the seq that the name claims."""
 
     name: str
     seq: int

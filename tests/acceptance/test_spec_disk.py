@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.conftest import COMMAND, Shop
+from tests.acceptance.conftest import COMMAND, PATIENCE_S, Shop
 
 STEPS = """\
 name: my flow
@@ -62,7 +62,7 @@ def begun(shop: Shop, *args: str, name: str = "begun") -> subprocess.Popen[bytes
 
 
 def until(holds: Any) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_S
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -274,7 +274,7 @@ def test_a_timeout_ends_the_attempt_and_everything_it_started(desk: Desk) -> Non
         steps:
           - id: slow
             run: sleep 60 & echo $! > child; wait
-            timeout: 300ms
+            timeout: 2s
             retry: {max_attempts: 1}
     """)
     failure = done.state.step("slow").failure
@@ -512,7 +512,7 @@ def test_what_a_timeout_of_a_sub_workflow_cut_off_is_not_repeated_unasked(
         "sub.yaml",
         "steps: [{id: pay, run: 'echo paid >> ledger; sleep 30', idempotent: false}]",
     )
-    parked = desk.run("steps: [{id: sub, workflow: sub.yaml, timeout: 500ms}]")
+    parked = desk.run("steps: [{id: sub, workflow: sub.yaml, timeout: 2s}]")
     asked = desk.resume(parked)
     assert (asked.exit_code, asked.state.step("sub/pay").waiting) == (3, "person")
     assert count("ledger") == 1

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from agentrun.steps import proc_table
-from agentrun.steps.orphans import boot_id, end_leftovers, process_start_time
-from agentrun.steps.proc_table import Target, find
+from agentrun.steps.orphans import end_leftovers
+from agentrun.steps.proc_table import Target, boot_id, find, process_start_time
 
 pytestmark = pytest.mark.anyio
 TASK = f"orphans-{os.getpid()}"

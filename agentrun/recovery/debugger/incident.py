@@ -19,13 +19,13 @@ from agentrun.recovery.fallback import way
 
 MAX_PREVIEW = 2000
 MAX_UPSTREAM = 50
-"""Of so many steps above, the nearest, an incident shows the output."""
+"""An incident shows the outputs of at most this many steps above, the nearest ones."""
 
 
 class Incident(Struct, frozen=True):
     """One incident. `step` is the step as its current alternative does it; `upstream` the steps it
     needs, directly or not, nearest first and at most MAX_UPSTREAM, with the beginning of their
-    outputs; `repeatable` all of them that may run again; `inputs` the task's;
+    outputs; `repeatable` those of all such steps that may run again; `inputs` the task's;
     `environ` the names of variables that are set (no values); `elsewhere` the plain values that
     other steps declare.
     """
