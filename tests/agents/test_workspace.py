@@ -16,6 +16,7 @@ from tests.agents.world import World, failure
 
 Fake = Callable[[str], FakeCli]
 SPEC = {"cli": "claude", "prompt": "x", "workspace": "worktree"}
+COMMIT = "git -C 'd/a sub' -c user.name=t -c user.email=t@t commit -qm x --allow-empty"
 FAILED = failure(Kind.NETWORK, "reset")
 
 
@@ -134,6 +135,55 @@ def test_many_at_once_do_not_collide(world: World, repo: Path, fake: Fake) -> No
     for index, outcome in enumerate(asyncio.run(all_at_once())):
         assert isinstance(outcome, Success)
         assert f"+item-{index}\n" in dict(outcome.extra)["patch"]
+
+
+CONFIG = """
+[diff]
+    noprefix = true
+    external = false
+    relative = true
+[color]
+    ui = always
+"""
+
+
+def test_the_patch_is_for_git_apply_whatever_git_is_told_to_show(
+    world: World, repo: Path, fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (world.folder / ".gitconfig").write_text(CONFIG)
+    monkeypatch.setenv("HOME", str(world.folder))
+    works(fake, "echo two >> a.txt; printf 'caf\\351\\n' > latin.txt")
+    outcome = world.attempt(SPEC)
+    assert isinstance(outcome, Success)
+    patch = dict(outcome.extra)["patch"].encode("utf-8", "surrogateescape")
+    (repo.parent / "p.patch").write_bytes(patch)
+    git(repo, "apply", str(repo.parent / "p.patch"))
+    assert (repo / "latin.txt").read_bytes() == b"caf\xe9\n"
+
+
+@pytest.mark.parametrize("more", ["true", COMMIT])
+def test_a_repository_within_is_left_out_and_named(
+    world: World, repo: Path, fake: Fake, more: str
+) -> None:
+    works(fake, f"mkdir d; git init -q 'd/a sub'; {more}; echo two >> a.txt; echo f > d/f")
+    outcome = world.attempt(SPEC)
+    assert isinstance(outcome, Success)
+    patch = dict(outcome.extra)["patch"]
+    assert "+two" in patch
+    assert "+f" in patch
+    assert "a sub" not in patch
+    assert "d/a sub" in world.log.tail()
+
+
+def test_work_whose_patch_can_not_be_kept_is_paid_for_all_the_same(
+    world: World, repo: Path, fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workspace, "MAX_PATCH_BYTES", 10)
+    works(fake, "echo two >> a.txt")
+    outcome = world.attempt(SPEC)
+    assert isinstance(outcome, Evidence)
+    assert "ignore generated files" in outcome.text
+    assert [turn.usage.input_tokens for turn in world.turns if turn.usage] == [1000]
 
 
 def test_without_a_repository(world: World, fake: Fake) -> None:
