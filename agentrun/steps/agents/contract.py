@@ -67,7 +67,8 @@ class Answer:
     `result` is the final answer. `failed` says that the CLI itself reported a failure, whatever
     its exit code; `complete` that it came to its end. `hopeless` names why waiting on is no use
     (the CLI waits by itself): it is ended then; `waits` why it may be, unless the CLI says within
-    a moment that it failed. `said` are the agent's own words on the way,
+    a moment that it failed. `flooded` says that it printed more than can be an answer, and is ended
+    for it. `said` are the agent's own words on the way,
     `turns` what single model turns used, by their ids, for CLIs that tell it before their end.
     """
 
@@ -82,6 +83,7 @@ class Answer:
     denials: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     hopeless: str = ""
+    flooded: bool = False
     waits: str = ""
     turns: dict[str, Usage] = field(default_factory=dict)
 
