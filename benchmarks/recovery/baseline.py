@@ -132,7 +132,10 @@ def _ended(
     if process.returncode:
         raise Failed(err.strip()[-200:] or f"exit {process.returncode}")
     if "agent" in step:
-        return str(json.loads(out)["result"])
+        try:
+            return str(json.loads(out)["result"])
+        except (ValueError, KeyError) as error:
+            raise Failed(f"no answer: {error}") from error
     return out.removesuffix("\n")
 
 
