@@ -87,6 +87,18 @@ def test_a_retry_finds_the_changes_or_not(
     assert ("were undone" in claude.calls[1].stdin) is not kept
 
 
+def test_a_lock_of_an_agent_that_was_ended_keeps_nothing_from_being_undone(
+    world: World, repo: Path, fake: Fake
+) -> None:
+    leave = 'touch "$(git rev-parse --git-dir)/index.lock"'
+    works(fake, f"echo two >> a.txt; {leave}; exit 1", "true")
+    spec = {**SPEC, "on_retry": "reset"}
+    world.attempt(spec)
+    second = world.attempt(spec, last_failure=FAILED, session=world.sessions[0])
+    assert isinstance(second, Success)
+    assert "+two" not in dict(second.extra)["patch"]
+
+
 def test_interrupted_work_is_never_undone(world: World, repo: Path, fake: Fake) -> None:
     works(fake, "echo two >> a.txt; exit 1", "true")
     spec = {**SPEC, "on_retry": "reset"}

@@ -84,7 +84,7 @@ def _enter(ctx: StepContext, spec: AgentSpec) -> Workspace:
     if begun is None or begun.is_over(ctx) or not _usable(tree):
         begun = Begun(_add(ctx, tree))
     elif spec.on_retry == "reset" and ctx.last_failure is not None:
-        _reset(tree, begun.base)
+        _reset(ctx, tree, begun.base)
         undone = True
     begun = Begun(begun.base, ctx.idempotency_key, ctx.round)
     path.write_bytes(msgspec.json.encode(begun))
@@ -131,9 +131,9 @@ def _usable(tree: Path) -> bool:
     return Path(top.strip()).resolve() == tree.resolve()
 
 
-def _add(ctx: StepContext, tree: Path) -> str:
+def _add(ctx: StepContext, tree: Path, at: str = "HEAD") -> str:
     """Make the worktree and return its commit; what was there before is replaced."""
-    base = _repo_git(ctx, "rev-parse", "--verify", "HEAD^{commit}").strip()
+    base = _repo_git(ctx, "rev-parse", "--verify", f"{at}^{{commit}}").strip()
     if tree.exists():
         shutil.rmtree(tree)
     with _alone(ctx.cwd):
@@ -141,10 +141,14 @@ def _add(ctx: StepContext, tree: Path) -> str:
     return base
 
 
-def _reset(tree: Path, base: str) -> None:
-    _git(tree, "checkout", "--quiet", "--force", "--detach", base)
-    _git(tree, "reset", "--quiet", "--hard", base)
-    _git(tree, "clean", "--quiet", "-ffdx")
+def _reset(ctx: StepContext, tree: Path, base: str) -> None:
+    """Put it back; where git can't (a lock of an agent that was ended), make it anew."""
+    try:
+        _git(tree, "checkout", "--quiet", "--force", "--detach", base)
+        _git(tree, "reset", "--quiet", "--hard", base)
+        _git(tree, "clean", "--quiet", "-ffdx")
+    except WorkspaceError:
+        _add(ctx, tree, base)
 
 
 def _patch(tree: Path, base: str) -> tuple[str, list[str]]:
