@@ -103,7 +103,7 @@ def _attempt(step: dict[str, Any], where: Place, outputs: dict[str, Any], *, kil
     env = where.env | {str(k): str(v) for k, v in step.get("env", {}).items()}
     try:
         process = subprocess.Popen(
-            command, cwd=where.folder, env=env, text=True, stdin=subprocess.PIPE,
+            command, cwd=where.folder, env=env, text=True, errors="replace", stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
     except OSError as error:
