@@ -9,7 +9,13 @@ import re
 from collections.abc import Mapping
 
 from agentrun.core.model import Json
-from agentrun.recovery.debugger.fixes import FixKind, Risk, expression_problem, text_problem
+from agentrun.recovery.debugger.fixes import (
+    FixKind,
+    Risk,
+    expression_problem,
+    has_expression,
+    text_problem,
+)
 from agentrun.recovery.debugger.fixes.reach import goes_elsewhere
 from agentrun.recovery.debugger.incident import Incident
 
@@ -64,6 +70,15 @@ def _risk(params: Mapping[str, Json], incident: Incident) -> Risk:
     return "safe"
 
 
+def _lasts(params: Mapping[str, Json], incident: Incident) -> bool:
+    name, value = str(params.get("name")), params.get("value")
+    declared = incident.step.env.get(name)
+    if declared is not None:
+        return not has_expression(declared)
+    named = [str(v) for key, v in incident.inputs.items() if key.upper() == name.upper()]
+    return not named or value in named
+
+
 def _is_run(name: str, incident: Incident) -> bool:
     """Return whether the step, a check or a remedy runs what the variable holds."""
     step = incident.step
@@ -85,5 +100,6 @@ KIND = FixKind(
     diff=_diff,
     risk=_risk,
     change=lambda params, _incident: {"env": {str(params["name"]): str(params["value"])}},
+    lasts=_lasts,
     params={"name": "the variable", "value": "its value"},
 )

@@ -9,7 +9,13 @@ from collections.abc import Mapping
 import msgspec
 
 from agentrun.core.model import Json
-from agentrun.recovery.debugger.fixes import MAX_TEXT, FixKind, Risk, expression_problem
+from agentrun.recovery.debugger.fixes import (
+    MAX_TEXT,
+    FixKind,
+    Risk,
+    expression_problem,
+    has_expression,
+)
 from agentrun.recovery.debugger.fixes.reach import goes_elsewhere
 from agentrun.recovery.debugger.incident import Incident
 
@@ -35,6 +41,12 @@ def _problem(params: Mapping[str, Json], incident: Incident) -> str | None:
         known = ", ".join(with_) if isinstance(with_, Mapping) and with_ else "none"
         return f"the step has no parameter {name!r} that a fix may change; `with` has: {known}"
     return "it has this value already" if with_[name] == value else None
+
+
+def _lasts(params: Mapping[str, Json], incident: Incident) -> bool:
+    name, with_ = params.get("name"), incident.step.with_
+    before = with_.get(name) if isinstance(with_, Mapping) else None
+    return not has_expression(before if before is not None else incident.step.spec.get(str(name)))
 
 
 def _risk(params: Mapping[str, Json], incident: Incident) -> Risk:
@@ -63,5 +75,6 @@ KIND = FixKind(
     diff=_diff,
     risk=_risk,
     change=_change,
+    lasts=_lasts,
     params={"name": "a key of `with`", "value": "its value, any JSON"},
 )
