@@ -18,7 +18,7 @@ def _problem(params: Mapping[str, Json], incident: Incident) -> str | None:
 
 def _lasts(_params: Mapping[str, Json], incident: Incident) -> bool:
     spec = incident.step.spec
-    return "prompt_file" not in spec and not has_expression(dict(spec))
+    return spec.get("prompt_file") is None and not has_expression(dict(spec))
 
 
 KIND = FixKind(
