@@ -83,7 +83,7 @@ class LineCodec:
 
     def encode(self, recorded: Recorded, prev: bytes, synced: int) -> tuple[bytes, bytes]:
         """Return the line and its sum."""
-        body = _encoder.encode(recorded.event)
+        body = encoded(recorded.event)
         if self.scrub is not None:
             body = self.scrub(body)
         head = b',"seq":%d,"synced":%d,"time":"%s",' % (
@@ -128,6 +128,19 @@ class LineCodec:
 
     def _sum(self, proven: bytes) -> bytes:
         return sha256(self._seed + proven).hexdigest()[:16].encode()
+
+
+def encoded(what: object) -> bytes:
+    """Return it as JSON. Text that no UTF-8 can hold is told with `?`; values keep theirs
+    (`ValueStore`).
+    """
+    try:
+        return _encoder.encode(what)
+    except UnicodeEncodeError:
+        import json
+
+        text = json.dumps(msgspec.to_builtins(what), ensure_ascii=False, separators=(",", ":"))
+        return text.encode("utf-8", "replace")
 
 
 def place(line: bytes) -> tuple[int, int]:

@@ -19,6 +19,7 @@ import msgspec
 from agentrun.core.events import Event
 from agentrun.core.model import Json
 from agentrun.errors import UsageError
+from agentrun.store.record import encoded
 
 MIN_LENGTH = 4
 MIN_ENCODED = 6
@@ -102,7 +103,7 @@ class Secrets:
         """Redact the free texts of an event before anybody is shown it."""
         if not self._needles:
             return event
-        body = msgspec.json.encode(event)
+        body = encoded(event)
         if not self.occur_in(body):
             return event
         return msgspec.json.decode(self.scrub(body), type=type(event))

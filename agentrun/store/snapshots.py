@@ -23,7 +23,7 @@ from agentrun import __version__
 from agentrun.core.state import StepState, TaskState, TaskStatus
 from agentrun.core.value import Value
 from agentrun.store.disk import Disk
-from agentrun.store.record import DECODE_ERRORS, Anchor, iso
+from agentrun.store.record import DECODE_ERRORS, Anchor, encoded, iso
 from agentrun.store.secrets import Secrets
 
 SNAPSHOTS = "snapshots"
@@ -32,7 +32,6 @@ FIRST_AFTER = 256
 GROWTH = 2
 """A snapshot is due when half as much as the last one covered has come since."""
 Part = bytes | bytearray
-_encoder = msgspec.json.Encoder()
 SEAL_BYTES = len(',"sha256":""}\n') + 64
 
 
@@ -93,7 +92,7 @@ class Found(msgspec.Struct):
     seq: int
 
 
-def encoded(state: TaskState, anchor: Anchor, scrub: Callable[[bytes], bytes]) -> list[Part]:
+def parts_of(state: TaskState, anchor: Anchor, scrub: Callable[[bytes], bytes]) -> list[Part]:
     """Return the checkpoint of a state as JSON, in parts, without secrets; the state stays as it
     is. The steps are encoded one by one: a copy of a hundred thousand takes 30 MB.
     """
@@ -111,7 +110,7 @@ def encoded(state: TaskState, anchor: Anchor, scrub: Callable[[bytes], bytes]) -
             memory[key] = Memory(step.session, step.messages)
         if key in results or key in memory:
             rest = msgspec.structs.replace(step, output=None, session=None, messages=())
-        steps += b"%s:%s," % (_encoder.encode(key), scrub(_encoder.encode(rest)))
+        steps += b"%s:%s," % (encoded(key), scrub(encoded(rest)))
     checkpoint = TaskCheckpoint(
         task_id=state.task_id,
         seq=state.seq,
@@ -129,7 +128,7 @@ def encoded(state: TaskState, anchor: Anchor, scrub: Callable[[bytes], bytes]) -
         state=msgspec.structs.replace(state, steps={"": StepState()}),
     )
     # the last of its kind is ours: after it come `version` and nothing that anybody may choose
-    head, mark, tail = scrub(_encoder.encode(checkpoint)).rpartition(b'"steps":{"":{}}')
+    head, mark, tail = scrub(encoded(checkpoint)).rpartition(b'"steps":{"":{}}')
     assert mark, "the steps of a state are its last field"
     del steps[-1:]
     return [head + b'"steps":{', steps, b"}" + tail]
@@ -164,7 +163,7 @@ class SnapshotStore:
     def write(self, state: TaskState, anchor: Anchor) -> None:
         """Write a snapshot of the state, which must be all that is durable, and prune old ones."""
         assert state.seq == anchor.seq, f"the state is at {state.seq}, the journal {anchor.seq}"
-        *parts, end = encoded(state, anchor, self._secrets.scrub)
+        *parts, end = parts_of(state, anchor, self._secrets.scrub)
         parts.append(end.removesuffix(b"}"))
         stamp = iso(time.time()).replace("-", "").replace(":", "")
         name = f"{self._folder}/{stamp}-{state.seq}.json"

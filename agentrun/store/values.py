@@ -84,7 +84,7 @@ class ValueStore:
             try:
                 return Inline(_decoder.decode(encoded), used or None)
             except DECODE_ERRORS:
-                pass  # a number beyond what a line can hold: the blob's reader is more patient
+                pass  # a number or text that no line can hold: the blob's reader is more patient
         digest = sha256(encoded).hexdigest()
         self._stage(digest, encoded)
         return Blob(digest, len(encoded), used or None)
@@ -227,8 +227,19 @@ def _encoded(value: Json) -> bytes:
         return _encoder.encode(value)
     except RecursionError:
         raise ValueError("the value is nested too deeply to be written as JSON") from None
-    except (TypeError, OverflowError, UnicodeEncodeError) as error:
+    except UnicodeEncodeError:
+        return _escaped(value)
+    except (TypeError, OverflowError) as error:
         raise ValueError(f"the value can't be written as JSON: {error}") from error
+
+
+def _escaped(value: Json) -> bytes:
+    """Encode text that no UTF-8 can hold: half of a surrogate pair (a model's emoji that was cut, a
+    byte of another encoding) stands as its escape. Such a value is always a blob.
+    """
+    import json
+
+    return json.dumps(msgspec.to_builtins(value), separators=(",", ":")).encode()
 
 
 def _decoded(text: bytes) -> Json:

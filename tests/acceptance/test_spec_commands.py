@@ -903,6 +903,30 @@ def test_values_that_are_hostile_come_out_as_they_went_in(shop: Shop) -> None:
     assert not Path(shop.folder / "pwned").exists()
 
 
+@pytest.mark.slow
+def test_half_a_surrogate_pair_is_a_value_like_any_other(shop: Shop) -> None:
+    shop.write("m.py", """
+        def f(half): return half + "!\\udcff"
+        def g(): raise ValueError("half a pair: \\ud83d")
+    """)  # fmt: skip
+    shop.write(
+        "w.yaml",
+        """
+        steps:
+          - {id: a, run: "echo '{\\"x\\": \\"\\\\ud83d\\"}'", output: json}
+          - {id: b, python: "m.py:f", with: {half: "${{ steps.a.output.x }}"}}
+          - {id: c, python: "m.py:g", continue_on_error: true}
+          - {id: d, stdin: "${{ steps.b.output }}", run: wc -c}
+        outputs: {b: "${{ steps.b.output }}", d: "${{ steps.d.output }}"}
+        """,
+    )
+    ran = shop("run", "w.yaml", "--json")
+    assert ran.code == 0, ran.err
+    assert ran.json["outputs"]["b"] == "\ud83d!\udcff"
+    assert shop("resume", "latest", "--json").json["outputs"] == ran.json["outputs"]
+    assert shop("inspect", "latest", "--verify").code == 0
+
+
 def test_debug_ask_puts_a_question_to_the_configured_agent(shop: Shop) -> None:
     shop.write("agent.sh", "#!/bin/sh\ngrep -c 'is it the input' && echo 'the input is to blame'\n")
     shop.write(

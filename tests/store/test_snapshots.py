@@ -13,9 +13,9 @@ from agentrun.store import record
 from agentrun.store.snapshots import (
     SEAL_BYTES,
     TaskCheckpoint,
-    encoded,
     found_in,
     is_due,
+    parts_of,
 )
 from agentrun.store.task import TaskStore
 from tests.store.faulty_disk import FaultySystem
@@ -96,7 +96,7 @@ def test_making_a_checkpoint_does_not_change_the_state() -> None:
     made = Made(3)
     state = made.task.state
     before = msgspec.json.encode(state)
-    encoded(state, made.task._journal.anchor(), lambda body: body)
+    parts_of(state, made.task._journal.anchor(), lambda body: body)
     assert msgspec.json.encode(state) == before
 
 

@@ -67,8 +67,9 @@ class Answer:
     `result` is the final answer. `failed` says that the CLI itself reported a failure, whatever
     its exit code; `complete` that it came to its end. `hopeless` says why it is no use to wait any
     longer (the CLI only waits), so that it is ended; `waits` says why that may be so, unless the
-    CLI reports within a moment that it failed. `said` holds the agent's own words on the way.
-    `turns` holds what single model turns used, by their ids, for CLIs that report it as they go.
+    CLI reports within a moment that it failed. `flooded` says that it printed more than can be an
+    answer, and is ended for that. `said` holds the agent's own words on the way. `turns` holds what
+    single model turns used, by their ids, for CLIs that report it as they go.
     """
 
     result: Json = None
@@ -82,6 +83,7 @@ class Answer:
     denials: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     hopeless: str = ""
+    flooded: bool = False
     waits: str = ""
     turns: dict[str, Usage] = field(default_factory=dict)
 

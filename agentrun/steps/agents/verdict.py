@@ -10,6 +10,7 @@ import msgspec
 
 from agentrun.core.failure import Evidence
 from agentrun.steps.agents.contract import Answer, Dialect, as_status
+from agentrun.steps.agents.reading import MAX_LINE_BYTES
 from agentrun.steps.agents.running import Run
 
 MAX_TEXT_CHARS = 16 * 1024
@@ -30,6 +31,9 @@ def evidence_of(error: Exception) -> Evidence:
 def failure_of(run: Run, dialect: Dialect, *, deny_fails: bool) -> Evidence | None:
     """Return why the run is not a success; None if it is one."""
     answer, ended, name = run.answer, run.exit, dialect.name
+    if answer.flooded:
+        text = f"{name} printed more than {MAX_LINE_BYTES >> 20} MiB at a stretch and was ended"
+        return Evidence("subprocess", text, name, exception="BadOutput")
     if ended is None:
         text = f"{name} waits by itself instead of failing: {answer.hopeless}"
         mro = ("ConnectionError", "OSError")
