@@ -30,6 +30,7 @@ from typing import Protocol
 import msgspec
 
 from agentrun.core.events import Event, Recorded
+from agentrun.core.unicode import encoded
 
 _FORMAT = b"agentrun journal 1 "
 _TAIL = 53
@@ -39,7 +40,6 @@ _SHORTEST = 100
 DECODE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError)
 """What msgspec raises for bytes that are not the JSON it expects, hostile ones included."""
 
-_encoder = msgspec.json.Encoder()
 _decoder: "msgspec.json.Decoder[Event] | None" = None
 
 
@@ -83,7 +83,7 @@ class LineCodec:
 
     def encode(self, recorded: Recorded, prev: bytes, synced: int) -> tuple[bytes, bytes]:
         """Return the line and its sum."""
-        body = _encoder.encode(recorded.event)
+        body = encoded(recorded.event)
         if self.scrub is not None:
             body = self.scrub(body)
         head = b',"seq":%d,"synced":%d,"time":"%s",' % (

@@ -18,6 +18,7 @@ import msgspec
 
 from agentrun.core.events import Event
 from agentrun.core.model import Json
+from agentrun.core.unicode import encoded, whole
 from agentrun.errors import UsageError
 
 MIN_LENGTH = 4
@@ -43,7 +44,7 @@ class Secrets:
         forms: dict[str, str] = {}
         for name, value in values.items():
             if len(value) >= MIN_LENGTH:
-                for form, text in _forms(value):
+                for form, text in _forms(whole(value)):
                     forms.setdefault(text, name + form)
         self._forms = dict(sorted(forms.items(), key=lambda item: -len(item[0])))
         self._texts = {reference: text for text, reference in self._forms.items()}
@@ -102,7 +103,7 @@ class Secrets:
         """Redact the free texts of an event before anybody is shown it."""
         if not self._needles:
             return event
-        body = msgspec.json.encode(event)
+        body = encoded(event)
         if not self.occur_in(body):
             return event
         return msgspec.json.decode(self.scrub(body), type=type(event))

@@ -21,6 +21,7 @@ import msgspec
 
 from agentrun import __version__
 from agentrun.core.state import StepState, TaskState, TaskStatus
+from agentrun.core.unicode import encoded
 from agentrun.core.value import Value
 from agentrun.store.disk import Disk
 from agentrun.store.record import DECODE_ERRORS, Anchor, iso
@@ -155,7 +156,7 @@ class SnapshotStore:
     def write(self, state: TaskState, anchor: Anchor) -> None:
         """Write a snapshot of the state, which must be all that is durable, and prune old ones."""
         assert state.seq == anchor.seq, f"the state is at {state.seq}, the journal {anchor.seq}"
-        body = msgspec.json.encode(checkpoint_of(state, anchor))
+        body = encoded(checkpoint_of(state, anchor))
         body = self._secrets.scrub(body)[:-1]
         stamp = iso(time.time()).replace("-", "").replace(":", "")
         self._disk.replace(

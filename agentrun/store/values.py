@@ -14,7 +14,8 @@ one fault at a time. A power cut may tear it or take it away; its hash tells. Wh
 damaged or gone, its copy gives the value back. A process that holds the task (`on_mend` is set)
 mends either of the two when it reads the value; others change nothing.
 
-JSON is what comes back: a tuple comes back as a list, NaN as null, a number beyond 64 bits exactly.
+JSON is what comes back: a tuple comes back as a list, NaN as null, a number beyond 64 bits exactly,
+and what is no Unicode as U+FFFD.
 Owns the cache of the blobs read last. Refuses to resolve `Items` (the state knows the children).
 """
 
@@ -27,6 +28,7 @@ from typing import TypeGuard
 import msgspec
 
 from agentrun.core.model import Json
+from agentrun.core.unicode import encoded
 from agentrun.core.value import NOTHING, Blob, Inline, Value
 from agentrun.errors import Damaged, StoreError
 from agentrun.store.disk import Disk
@@ -41,7 +43,6 @@ COPY = ".copy"
 COPY_BYTES = 64 << 10
 """Larger values stand once, so that a task takes about the room of what it holds."""
 
-_encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder()
 
 
@@ -75,19 +76,19 @@ class ValueStore:
         """Return the value as the journal holds it. ValueError: it can't be written as JSON."""
         if value is None:
             return NOTHING
-        encoded = _encoded(value)
+        text = _encoded(value)
         used: dict[str, str] = {}
-        if self.secrets.occur_in(encoded):
-            hidden, used = self.secrets.hide(_decoded(encoded), encoded)
-            encoded = _encoded(hidden)
-        if len(encoded) <= self._inline_limit:
+        if self.secrets.occur_in(text):
+            hidden, used = self.secrets.hide(_decoded(text), text)
+            text = _encoded(hidden)
+        if len(text) <= self._inline_limit:
             try:
-                return Inline(_decoder.decode(encoded), used or None)
+                return Inline(_decoder.decode(text), used or None)
             except DECODE_ERRORS:
                 pass  # a number beyond what a line can hold: the blob's reader is more patient
-        digest = sha256(encoded).hexdigest()
-        self._stage(digest, encoded)
-        return Blob(digest, len(encoded), used or None)
+        digest = sha256(text).hexdigest()
+        self._stage(digest, text)
+        return Blob(digest, len(text), used or None)
 
     def put_text(self, text: bytes) -> str:
         """Keep bytes as they are (a workflow's text), as a blob; return its sha256."""
@@ -224,10 +225,10 @@ def read_copy(disk: Disk, path: str) -> bytes | None:
 
 def _encoded(value: Json) -> bytes:
     try:
-        return _encoder.encode(value)
+        return encoded(value)
     except RecursionError:
         raise ValueError("the value is nested too deeply to be written as JSON") from None
-    except (TypeError, OverflowError, UnicodeEncodeError) as error:
+    except (TypeError, OverflowError) as error:
         raise ValueError(f"the value can't be written as JSON: {error}") from error
 
 

@@ -501,3 +501,47 @@ def test_an_attempt_that_prints_what_is_not_utf_8_or_very_much(shop: Shop) -> No
     size = sum(path.stat().st_size for path in files(shop.folder / "checkpoints/t"))
     assert size < 40_000_000
     assert shop("inspect", "t").code == shop("debug", "t").code == 0
+
+
+def test_half_of_a_surrogate_pair_ends_no_task(shop: Shop) -> None:
+    """It comes from JSON, from functions, and from bytes that are no UTF-8."""
+    shop.write("half.json", '["\\ud800"]')
+    shop.write(
+        "half.py",
+        """
+        def value(): return {"\\udfff": "a\\ud800"}
+        def wrong(): raise ValueError("\\ud800")
+    """,
+    )
+    flow = "w\udcfe.yaml"
+    shop.write(
+        flow,
+        """
+        secrets: [TOKEN]
+        steps:
+          - {id: a, run: cat half.json, output: json}
+          - {id: b, python: 'half.py:value'}
+          - id: c
+            python: half.py:wrong
+            retry: {max_attempts: 2, delay: 1ms, on: [any]}
+            continue_on_error: true
+          - {id: d, approval: "sure? ${{ env.HALF }}"}
+        outputs: ["${{ steps.a.output }}", "${{ steps.b.output }}"]
+    """,
+    )
+    env: dict[str, Any] = {"HALF": "\udcff", "TOKEN": "hunter\udcff2"}
+    ran = shop("run", flow, "--task-id", "t", "--json", "--events", "e", **env)
+    assert ran.code == 3, ran.err
+    done = shop("resume", "t", "--answer", "d=approve", "--json", **env)
+    assert done.code == 0, done.err
+    mark = "\N{REPLACEMENT CHARACTER}"
+    assert done.json["outputs"] == [[mark], {mark: f"a{mark}"}]
+    assert shop("inspect", "t", "--verify").code == 0
+    shop("run", flow, "--task-id", "u", **env)
+    assert shop("cancel", "u", "--reason", "\udcff").code == 0
+
+
+def test_an_input_that_is_no_utf_8_is_refused(shop: Shop) -> None:
+    shop.write("w.yaml", "inputs: {v: {}}\nsteps: [{id: a, run: 'echo ${{ inputs.v }}'}]")
+    refused = shop("run", "w.yaml", "-i", "v=\udcff")
+    assert (refused.code, "`v` must be UTF-8" in refused.err) == (2, True)
