@@ -14,7 +14,7 @@ import msgspec
 from agentrun.core import events as ev
 from agentrun.core.model import Json, Workflow
 from agentrun.core.state import TaskState
-from agentrun.core.unicode import encoded
+from agentrun.core.value import encoded
 from agentrun.report import words
 
 _ENDINGS = (

@@ -16,7 +16,7 @@ import msgspec
 from agentrun.core.failure import Evidence, Failure, Kind
 from agentrun.core.model import Json, Step
 from agentrun.core.outcome import Note
-from agentrun.core.unicode import encoded
+from agentrun.core.value import encoded
 from agentrun.errors import NotWritable
 from agentrun.recovery.adjust.apply import Adjusted, adjusted
 from agentrun.recovery.fallback import way

@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from agentrun.core import events as ev
-from agentrun.core.unicode import encoded, whole
+from agentrun.core.value import encoded, whole
 from agentrun.errors import UsageError
 from agentrun.runner.edit import answered
 from agentrun.runner.loop import Loop

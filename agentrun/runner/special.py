@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from agentrun.core import events as ev
 from agentrun.core.failure import Failure, Kind
 from agentrun.core.model import Json, Workflow
-from agentrun.core.unicode import encoded
+from agentrun.core.value import encoded
 from agentrun.runner.inputs import InputProblem, checked_inputs
 from agentrun.runner.result import found
 from agentrun.workflow.units import duration_s

@@ -30,7 +30,7 @@ from typing import Protocol
 import msgspec
 
 from agentrun.core.events import Event, Recorded
-from agentrun.core.unicode import encoded
+from agentrun.core.value import encoded
 
 _FORMAT = b"agentrun journal 1 "
 _TAIL = 53

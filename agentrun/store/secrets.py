@@ -18,7 +18,7 @@ import msgspec
 
 from agentrun.core.events import Event
 from agentrun.core.model import Json
-from agentrun.core.unicode import encoded, whole
+from agentrun.core.value import encoded, whole
 from agentrun.errors import UsageError
 
 MIN_LENGTH = 4

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import msgspec
 
 from agentrun.core.model import Json
-from agentrun.core.unicode import encoded
+from agentrun.core.value import encoded
 from agentrun.store.disk import Disk
 from agentrun.store.record import DECODE_ERRORS
 

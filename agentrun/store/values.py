@@ -28,8 +28,7 @@ from typing import TypeGuard
 import msgspec
 
 from agentrun.core.model import Json
-from agentrun.core.unicode import encoded
-from agentrun.core.value import NOTHING, Blob, Inline, Value
+from agentrun.core.value import NOTHING, Blob, Inline, Value, encoded
 from agentrun.errors import Damaged, StoreError
 from agentrun.store.disk import Disk
 from agentrun.store.record import DECODE_ERRORS
