@@ -182,6 +182,7 @@ def plan_resume(request: ResumeRequest) -> list[edit.Row]:
     manager = CheckpointManager(request.root)
     view = manager.read(manager.resolve(request.task_id))
     pinned, state = pinned_workflow(view), view.state
+    view.values.secrets.learn(secret_values(pinned, optional=True))
     why: dict[str, str] = {}
     if request.workflow is not None:
         why = dict(edit.rebound(pinned, load_cached(request.workflow), state).why)

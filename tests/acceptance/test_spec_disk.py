@@ -282,6 +282,35 @@ def test_5_disk_holds_a_reference_to_a_secret_and_never_its_value(shop: Shop) ->
         assert value not in ran.out + ran.err
 
 
+def test_5_who_only_looks_needs_no_secret(shop: Shop) -> None:
+    shop.write(
+        "w.yaml",
+        """
+        secrets: [TOKEN]
+        inputs: {x: {default: a}, y: {default: b}}
+        steps:
+          - {id: a, run: 'echo "t=$TOKEN"'}
+          - {id: b, run: 'test "${{ steps.a.output }} ${{ inputs.y }}" = c'}
+    """,
+    )
+    shop("run", "w.yaml", "--task-id", "t", "-i", "x=is s3cr3t-v4lue", TOKEN="s3cr3t-v4lue")
+    environments: list[dict[str, Any]] = [{}, {"TOKEN": "s3cr3t-v4lue"}]
+    for args in (
+        ["debug", "t"],
+        ["debug", "t", "--report", "md"],
+        ["debug", "t", "--json"],
+        ["inspect", "t", "--step", "a"],
+        ["resume", "t", "--plan"],
+    ):
+        for env in environments:
+            ran = shop(*args, **env)
+            assert ran.code == 0, ran.err
+            assert "s3cr3t-v4lue" not in ran.out
+    assert shop("resume", "t", "--plan", "--set", "y=c", TOKEN="s3cr3t-v4lue").code == 0
+    stubbed = shop("run", "w.yaml", "--stub", "t", "--json")
+    assert stubbed.json["steps"]["a"]["status"] == "succeeded", stubbed.err
+
+
 def test_5_a_task_folder_appears_complete_or_not_at_all(shop: Shop) -> None:
     shop.write("w.yaml", "secrets: [NOT_SET_ANYWHERE]\nsteps: [{id: a, run: echo}]")
     assert shop("run", "w.yaml").code == 2
