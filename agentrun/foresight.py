@@ -114,7 +114,8 @@ def _failing(workflow: Workflow, manager: CheckpointManager) -> Iterator[str]:
     for each in forecast(workflow, known):
         if each.chance is not None and each.chance.middle >= OFTEN:
             kind = f", mostly {each.worst}" if each.worst else ""
-            yield f"{each.step} fails often: {each.chance.middle:.0%} of {each.runs} runs{kind}"
+            likely = f"{each.chance.middle:.0%} likely by {each.runs} runs"
+            yield f"{each.step} fails often: {likely}{kind}"
 
 
 def seen_before(workflow: Workflow, manager: CheckpointManager) -> list[str]:
