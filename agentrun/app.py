@@ -6,6 +6,7 @@ task from outside is in steer.py. Raises AgentrunError for everything that a use
 
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentrun import __version__
@@ -19,12 +20,15 @@ from agentrun.core.value import Value
 from agentrun.errors import UsageError, about
 from agentrun.foresight import warnings
 from agentrun.perform import Run, perform
-from agentrun.pinned import pinned_workflow
+from agentrun.pinned import edited_since, pinned_workflow
 from agentrun.report.reporter import Reporter
 from agentrun.requests import Finished, ResumeRequest, RunRequest, StubRequest
 from agentrun.runner import edit
+from agentrun.runner.inputs import InputProblem, typed
 from agentrun.store import host
 from agentrun.store.manager import CheckpointManager
+from agentrun.store.task import TaskStore
+from agentrun.store.view import TaskView
 from agentrun.workflow.cache import load_cached
 from agentrun.workflow.source_file import read_bytes
 
@@ -40,7 +44,11 @@ def run_task(request: RunRequest, reporters: Sequence[Reporter] = ()) -> Finishe
     manager = CheckpointManager(request.root)
     if request.task_id is not None and request.resume_existing and _exists(manager, request):
         resume = ResumeRequest(
-            request.task_id, request.root, max_parallel=request.max_parallel, stub=request.stub
+            request.task_id,
+            request.root,
+            max_parallel=request.max_parallel,
+            stub=request.stub,
+            instead_of=request,
         )
         return resume_task(resume, reporters)
     text = read_bytes(request.file)
@@ -97,6 +105,7 @@ def _resumed(
         if view.certain and _is_over(view.state, request):
             pinned = pinned_workflow(view)
             view.values.secrets.learn(secret_values(pinned, optional=bool(request.stub)))
+            _tell_kept(view, pinned, request, reporters)
             return _told_again(task_id, view.state, view.values.get, pinned)
     with manager.open(task_id) as task:
         pinned = pinned_workflow(task)
@@ -104,6 +113,8 @@ def _resumed(
         secrets = secret_values(pinned, optional=bool(request.stub))
         task.values.secrets.learn(secrets)
         task.tell_repairs(lambda repair: _warn(reporters, repair))
+        if request.workflow is None:
+            _tell_kept(task, pinned, request, reporters)
         if _is_over(task.state, request):
             return _told_again(task_id, task.state, task.values.get, pinned)
         clock = SteadyClock(not_before=task.state.updated_at)
@@ -129,6 +140,35 @@ def _warn(reporters: Sequence[Reporter], message: str) -> None:
         reporter.warn(message)
 
 
+def _tell_kept(
+    task: TaskView | TaskStore,
+    pinned: Workflow,
+    request: ResumeRequest,
+    reporters: Sequence[Reporter],
+) -> None:
+    """Say where the task goes on with another definition, or other inputs, than one might think."""
+    from agentrun.report import words
+
+    state, asked = task.state, request.instead_of
+    file = Path(state.workflow_path) if asked is None else asked.file
+    for path in edited_since(state, file):
+        again = words.typed(["agentrun", "resume", state.task_id, "--workflow", str(file)])
+        kept = "the task keeps the definition it began with"
+        _warn(reporters, f"{kept}, {path.name} holds another; to take that: {again}")
+        break
+    if asked is None or not (asked.inputs or asked.texts):
+        return
+    mine = task.values.get(state.inputs) if state.inputs is not None else {}
+    try:
+        given = {**asked.inputs, **typed(pinned.inputs, asked.texts)}
+    except InputProblem:
+        given = {**asked.inputs, **asked.texts}
+    others = [name for name, value in given.items() if mine.get(name) != value]
+    if others:
+        again = words.typed(["agentrun", "resume", state.task_id, "--set", f"{others[0]}=..."])
+        _warn(reporters, f"the task keeps its inputs ({', '.join(others)}); to change one: {again}")
+
+
 def _is_over(state: TaskState, request: ResumeRequest) -> bool:
     return state.status == "succeeded" and not request.changes
 
@@ -144,6 +184,7 @@ def plan_resume(request: ResumeRequest) -> list[edit.Row]:
     manager = CheckpointManager(request.root)
     view = manager.read(manager.resolve(request.task_id))
     pinned, state = pinned_workflow(view), view.state
+    view.values.secrets.learn(secret_values(pinned, optional=True))
     why: dict[str, str] = {}
     if request.workflow is not None:
         why = dict(edit.rebound(pinned, load_cached(request.workflow), state).why)

@@ -30,7 +30,7 @@ from agentrun.recovery.debugger.incident import Incident, gather, nearest
 from agentrun.recovery.debugger.memory import FixMemory, Known
 from agentrun.recovery.debugger.nearby import files_below
 from agentrun.runner import edit
-from agentrun.runner.names import Outputs
+from agentrun.runner.names import GetValue, Outputs
 from agentrun.store.manager import CheckpointManager
 from agentrun.store.values import ValueStore
 from agentrun.store.view import TaskView
@@ -40,7 +40,7 @@ from agentrun.workflow.expressions import text_of
 def cases(
     manager: CheckpointManager, view: TaskView, state: TaskState, keys: Sequence[str], now: float
 ) -> list[Case]:
-    """Return what memory and rules say of these failed steps."""
+    """Return what memory and rules say of these failed steps; secrets stand as placeholders."""
     workflow, knowledge = pinned_workflow(view), FixMemory(manager.shared)
     known_runs = history.read(manager.shared)
     found: list[Case] = []
@@ -51,7 +51,9 @@ def cases(
             continue
         step = next(each for each in inside.steps if each.id == address.step_id(key))
         runs = known_runs.get(step.content_hash[: history.HASH_CHARS])
-        incident = incident_at(state, view.values, inside, key, 0 if runs is None else runs.ok)
+        incident = incident_at(
+            state, view.values.masked, inside, key, 0 if runs is None else runs.ok
+        )
         diagnoses = tuple(without_agent(incident, knowledge, now))
         known = {each.fix.id: each for each in knowledge.recall(incident.fingerprint, now)}
         offered = [*proposals(incident, diagnoses), *_journalled(state, key, incident)]
@@ -86,7 +88,7 @@ def events_of_fix(
     edit.definition(workflow, state, key)
     if inside is None or state.step(key).failure is None:
         raise UsageError(f"{key} has no failure to fix", f"agentrun debug {state.task_id}")
-    incident = incident_at(state, values, inside, key)
+    incident = incident_at(state, values.get, inside, key)
     fix = Fix.from_json(raw)
     if problem := problem_of(fix, incident):
         raise UsageError(f"{fix.type} can't be applied: {problem}")
@@ -117,10 +119,10 @@ def events_of_fix(
 
 
 def incident_at(
-    state: TaskState, values: ValueStore, workflow: Workflow, key: str, succeeded_before: int = 0
+    state: TaskState, get: GetValue, workflow: Workflow, key: str, succeeded_before: int = 0
 ) -> Incident:
     """Gather the incident of a failed step from what is on disk."""
-    outputs = Outputs(state, values.get)
+    outputs = Outputs(state, get)
     scope = address.parent_scope(key)
     step = next(each for each in workflow.steps if each.id == address.step_id(key))
     done = {each: address.inside(scope, each) for each in nearest(workflow, step)}

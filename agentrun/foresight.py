@@ -119,4 +119,5 @@ def _failing(workflow: Workflow, manager: CheckpointManager) -> Iterator[str]:
     for each in forecast(workflow, known):
         if each.chance is not None and each.chance.middle >= OFTEN:
             kind = f", mostly {each.worst}" if each.worst else ""
-            yield f"{each.step} fails often: {each.chance.middle:.0%} of {each.runs} runs{kind}"
+            likely = f"{each.chance.middle:.0%} likely by {each.runs} runs"
+            yield f"{each.step} fails often: {likely}{kind}"

@@ -55,7 +55,7 @@ def answer_task(root: Path, task: str, step: str | None, answer: str | None) -> 
         letter.unlink(missing_ok=True)
     with manager.open(task_id, {}) as opened:
         clock = SteadyClock(not_before=opened.state.updated_at)
-        _append(opened, edit.answered(opened.state, key, chosen, by, digest), clock)
+        _append(opened, edit.answered(opened.state, key, chosen, by, digest), clock.now)
     return key, False
 
 
@@ -111,7 +111,7 @@ def cancel_task(root: Path, task: str, reason: str = "") -> str:
     with manager.open(task_id, {}) as opened:
         clock = SteadyClock(not_before=opened.state.updated_at)
         asyncio.run(end_leftovers_of(opened))
-        _append(opened, [ev.TaskCancelled(reason or "cancelled by a person")], clock)
+        _append(opened, [ev.TaskCancelled(reason or "cancelled by a person")], clock.now)
     return task_id
 
 
@@ -142,16 +142,18 @@ def fork_task(
         )
         _, events = planned(forked.state, pinned, request, forked.bind, forked.values)
         pause = ev.TaskPaused("interrupted", 3, f"forked from {view.task_id} at event {seq}")
-        _append(forked, [*events, pause], clock)
+        then = view.records[seq - 1].time  # from there to now nobody worked on it
+        _append(forked, [pause], lambda: then)
+        _append(forked, [*events, pause], clock.now)
         if workflow is not None:
             forked.write_workflow()
     return forked_id
 
 
-def _append(task: TaskStore, events: Sequence[ev.Event], clock: SteadyClock) -> None:
+def _append(task: TaskStore, events: Sequence[ev.Event], now: Callable[[], float]) -> None:
     """Record events outside of a run."""
     for event in events:
-        recorded = ev.Recorded(task.state.seq + 1, clock.now(), event)
+        recorded = ev.Recorded(task.state.seq + 1, now(), event)
         apply(task.state, recorded)
         task.append([recorded])
     task.snapshot(task.state)

@@ -5,8 +5,6 @@ A recorded secret stays a placeholder (`[secret TOKEN]`): looking at a task neve
 
 from collections.abc import Sequence
 
-from msgspec import structs
-
 from agentrun.cli.settings import Settings
 from agentrun.core import address, events as ev
 from agentrun.core.model import Json, Workflow
@@ -51,7 +49,7 @@ def shown(view: TaskView, value: Value | None) -> Json:
     if value is None or isinstance(value, Items):
         return None
     try:
-        return view.values.get(structs.replace(value, secrets=None))
+        return view.values.masked(value)
     except AgentrunError as error:
         return f"[{error.message}]"
 

@@ -16,6 +16,7 @@ import msgspec
 from agentrun.core.failure import Evidence, Failure, Kind
 from agentrun.core.model import Json, Step
 from agentrun.core.outcome import Note
+from agentrun.core.value import encoded
 from agentrun.errors import NotWritable
 from agentrun.recovery.adjust.apply import Adjusted, adjusted
 from agentrun.recovery.fallback import way
@@ -97,6 +98,9 @@ class Attempts:
             return Failed(found(Kind.INPUT_FORMAT, str(error), "value.too_large", error.hint))
         except ExpressionError as error:
             return Failed(found(Kind.INVALID_CONFIG, str(error), "expression", error.hint))
+        except UnicodeEncodeError as error:
+            text = f"a value holds what is no UTF-8: {error.object[error.start : error.end]!r}"
+            return Failed(found(Kind.INPUT_FORMAT, text, "value.no_utf8"))
         except UnreadablePrompt as error:
             return Failed(found(error.kind, str(error), "prompt_file"))
 
@@ -330,7 +334,7 @@ def _prepared(state_dir: Path, last: Failure | None, *, with_tmp: bool) -> dict[
 
 def _write_last_error(state_dir: Path, last: Failure) -> str:
     path = state_dir / "last_error.json"
-    data = msgspec.json.format(msgspec.json.encode(last), indent=2)[:MAX_LAST_ERROR_BYTES]
+    data = msgspec.json.format(encoded(last), indent=2)[:MAX_LAST_ERROR_BYTES]
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(fd, "wb") as file:
         file.write(data)

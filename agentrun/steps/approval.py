@@ -25,6 +25,10 @@ class ApprovalSpec:
         str | None, "the answer when nobody answered in time; without, the step fails"
     ] = None
 
+    def __post_init__(self) -> None:
+        if not self.options:
+            raise ValueError("`options` is empty: nobody could answer")
+
 
 async def _execute(_ctx: StepContext) -> Success | Evidence:
     raise RuntimeError("the runner asks by itself; an approval step is never executed")

@@ -21,9 +21,9 @@ import msgspec
 
 from agentrun import __version__
 from agentrun.core.state import StepState, TaskState, TaskStatus
-from agentrun.core.value import Value
+from agentrun.core.value import Value, encoded
 from agentrun.store.disk import Disk
-from agentrun.store.record import DECODE_ERRORS, Anchor, encoded, iso
+from agentrun.store.record import DECODE_ERRORS, Anchor, iso
 from agentrun.store.secrets import Secrets
 
 SNAPSHOTS = "snapshots"

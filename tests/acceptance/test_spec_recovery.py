@@ -580,6 +580,21 @@ def test_a_budget_holds_over_all_attempts_and_resumes(shop: Shop) -> None:
     assert len(list(shop.bin.glob("prompt.*"))) == calls
 
 
+def test_the_time_of_a_budget_stands_still_while_nobody_works_on_the_task(shop: Shop) -> None:
+    """Neither the wait for an answer nor the time before a fork is work."""
+    ran = shop.run("""
+        budget: {time: 1s}
+        steps: [{id: a, run: touch a}, {id: ok, approval: go?}, {id: b, run: echo b}]
+    """)
+    time.sleep(1.2)
+    forked = shop("fork", ran.id, "--at", "3").out.strip()
+    assert shop("approve", ran.id).code == 0
+    assert f"agentrun resume {ran.id}" in shop("inspect", ran.id).out
+    assert (shop("resume", ran.id).code, shop("resume", forked).code) == (0, 3)
+    done = shop("resume", forked, "--answer", "ok=approve", "--json")
+    assert (done.code, done.json["usage"]["duration_s"] < 1) == (0, True)
+
+
 def test_a_task_is_cancelled_with_1(shop: Shop) -> None:
     shop.write("flow.yaml", "steps: [{id: a, run: touch begun; sleep 60}, {id: b, run: touch b}]")
     process = shop.start("run", "flow.yaml", "--task-id", "t")

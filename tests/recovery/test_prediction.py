@@ -106,7 +106,7 @@ def test_open_breakers_and_steps_that_fail_often_are_named(tmp_path: Path) -> No
         entry = {"step": "a", "workflow": "w", "ok": 10, "failed": 30, "kinds": {"logic": 30}}
         data["steps"] = {name: entry}
     (told,) = warnings(workflow, manager, time.time())
-    assert told == "a fails often: 75% of 40 runs, mostly logic"
+    assert told == "a fails often: 75% likely by 40 runs, mostly logic"
 
 
 def test_the_look_ahead_reads_the_history_once(

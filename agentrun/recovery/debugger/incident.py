@@ -50,6 +50,12 @@ class Incident(Struct, frozen=True):
         """Return everything the failure printed or said."""
         return f"{self.failure.message}\n{self.failure.evidence}\n{self.log_tail}"
 
+    def limit(self, which: str) -> float | None:
+        """Return `timeout_s` or `idle_timeout_s` as the last attempt had it."""
+        declared: float | None = getattr(self.step, which)
+        changed = [each.change[which] for each in self.state.adjustments if which in each.change]
+        return float(changed[-1]) if changed and declared is not None else declared
+
     def tried(self, fix_id: str) -> bool:
         """Return whether this fix was tried for this pattern in this task."""
         return f"{self.fingerprint}:{fix_id}" in self.state.fixes

@@ -145,15 +145,27 @@ def as_object(value: Json) -> Mapping[str, Json]:
 
 def as_int(value: Json) -> int:
     """Return a count, 0 for anything that is none."""
+    number = _finite(value)
+    return 0 if number is None else int(number)
+
+
+def as_usd(value: Json) -> float | None:
+    """Return a price, None for anything that is none."""
+    number = _finite(value)
+    return None if number is None else float(number)
+
+
+def _finite(value: Json) -> int | float | None:
+    """Return a number that can be counted up: neither negative, NaN nor beyond all bounds."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return 0
-    return max(0, int(value))
+        return None
+    return value if 0 <= value < 1 << 53 else None
 
 
 def as_status(value: Json) -> int | None:
     """Return an HTTP status, or None for anything that is none."""
     try:
         status = int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return status if 100 <= status <= 599 else None
