@@ -71,7 +71,7 @@ RULES: tuple[Rule, ...] = (
         " | insufficient capacity | insufficientinstancecapacity | under maintenance"
         " | scheduled maintenance | temporary server error | temporarily overloaded"
         " | server error 5 | maximum number of connections | connection pool is full"
-        " | no available server | not currently available | loading model | is loading"
+        " | no available server | not currently available | is loading"
         " | internalserverexception | encountered an unexpected error | try your request again"
         " | down for maintenance | maintenance mode | in maintenance | undergoing maintenance",
         level=Level.GENERAL,

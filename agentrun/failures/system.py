@@ -123,6 +123,13 @@ RULES: tuple[Rule, ...] = (
         "|sync)",
     ),
     Rule(
+        "os.port_taken",
+        Kind.RESOURCE_CONFLICT,
+        words="address already in use | eaddrinuse | only one usage of each socket address"
+        " | that port is already in use",
+        level=Level.DECISIVE,
+    ),
+    Rule(
         "os.taken",
         Kind.RESOURCE_CONFLICT,
         words="address already in use | eaddrinuse | port is already allocated"
@@ -177,6 +184,8 @@ RULES: tuple[Rule, ...] = (
         r"(?:interpreter|compiler|linker|engine|sdk|jdk|jre|toolchain|virtual environment)\b"
         r"|\b(?:sdk|jdk|jre|interpreter|compiler|linker|toolchain|driver|runtime|binary|executable)"
         r" (?:was |were |is |could )?not (?:be )?(?:found|installed|available)\b"
+        r"|\bdependency \S{1,60} (?:was )?not found\b|\bno module named\b"
+        r"|\bcould not import (?:module|extension|package|plugin)\b"
         r"|\bdriver\b.{0,60}\btoo old\b|\brequires git-bash\b",
     ),
     Rule(
