@@ -55,9 +55,9 @@ RULES: tuple[Rule, ...] = (
         r"|tests run: \d{1,9}, failures: \d{1,9}, errors: [1-9]|there (?:was"
         r"|were) \d{1,9} (?:failure|error)|^test result: failed|^--- fail"
         r"|\bassertion ?error\b|assertionfailederror|^not ok \d{1,9}|comparisonfailure"
-        r"|\d{1,9} examples?, [1-9]\d* failures?|expected .{1,80} (?:but )?(?:was|got"
+        r"|\d{1,9} examples?, [1-9]\d{0,8} failures?|expected .{1,80} (?:but )?(?:was|got"
         r"|received|to (?:be|equal))|\bthere (?:are|were) (?:test|failing)"
-        r"|\btests? failed\b|[1-9]\d* (?:tests?|specs?) (?:have )?failed|^# fail [1-9]|^E  +assert"
+        r"|\btests? failed\b|[1-9]\d{0,8} (?:tests?|specs?) (?:have )?failed|^# fail [1-9]|^E  +assert"
         r"|execution failed for task ':\S*test",
         level=Level.GENERAL,
         unless=r"fixture .{1,40}file not found|^failed (?:to|with)\b",
@@ -172,9 +172,9 @@ RULES: tuple[Rule, ...] = (
         r"|missing|emergency|extra|misplaced)|^g?awk: cmd\. line|^\S{0,40}awk: "
         r"|^[ \t]{1,40}error  +\S|^\S{1,200}:\d{1,9}:\d{1,9}: [EFWC]\d{3}"
         r"|✖ \d{1,9} problems?|found \d{1,9} errors? in \d{1,9} files?"
-        r"|^found [1-9]\d* errors?|^\S{1,200}\.java:\d{1,9}: error"
-        r"|^(?:\./)?[\w./-]{1,200}\.(?:go|py|rb|rs|cc?|cpp|cxx|h|hpp|java|kt|swift|tsx?|jsx?|php|lua"
-        r"|hs|ex|zig):\d{1,9}:\d{1,9}: |^\S{1,200}:\d{1,9}:\d{1,9}: note: "
+        r"|^found [1-9]\d{0,8} errors?|^\S{1,200}\.java:\d{1,9}: error"
+        r"|^[ \t]{0,8}(?:\./)?[\w./-]{1,200}\.(?:go|py|rb|rs|cc?|cpp|cxx|h|hpp|java|kt|swift|tsx?|jsx?|php|lua"
+        r"|hs|ex|zig):\d{1,9}:\d{1,9}:(?: |$)|^\S{1,200}:\d{1,9}:\d{1,9}: note: "
         r"|^# \S{1,200}\n\S{1,200}\.go:\d{1,9}|\bld: \S{0,120}(?:undefined|duplicate)",
         level=Level.GENERAL,
         unless=r"cannot find module '(?!\.)|typeerror: (?:fetch failed|failed to fetch|terminated"

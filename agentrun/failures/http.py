@@ -119,7 +119,7 @@ RULES: tuple[Rule, ...] = (
         r"(?:credentials?|password|passphrase|api[- ]key|access[- ]key|access token|bearer token"
         r"|auth token|session token|client secret|authentication token)\b"
         r"|\b(?:credentials?|password|passphrase|api[- ]key|access[- ]key|(?:access|auth|bearer"
-        r"|session|refresh|security|personal) token|client secrets?(?: keys?)?|login|session)\b"
+        r"|session|refresh|security|personal|specified|provided|supplied|given|your) token|client secrets?(?: keys?)?|login|session)\b"
         r".{0,40}\b(?:(?:is|are|was|were|has|have) )?(?:been )?(?:invalid|incorrect|expired|revoked"
         r"|rejected|not accepted|not valid|wrong)\b"
         r"|\bunauthori[sz]ed\b(?!.{0,40}operation)|\b(?:log|sign) ?in (?:is )?required\b"

@@ -72,7 +72,7 @@ RULES: tuple[Rule, ...] = (
         " | scheduled maintenance | temporary server error | temporarily overloaded"
         " | server error 5 | maximum number of connections | connection pool is full"
         " | no available server | not currently available | is loading"
-        " | internalserverexception | encountered an unexpected error | try your request again"
+        " | internalserverexception | backenderror | encountered an unexpected error | try your request again"
         " | down for maintenance | maintenance mode | in maintenance | undergoing maintenance",
         level=Level.GENERAL,
     ),

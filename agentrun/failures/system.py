@@ -138,7 +138,7 @@ RULES: tuple[Rule, ...] = (
         " | system limit for number of file watchers | already been taken"
         " | eisdir: illegal operation"
         " | already locked by",
-        pattern=r"\b(?:is|are) not empty\b|\bfile exists\b|\beexist\b"
+        pattern=r"\b(?:is|are) not empty\b|(?<!such )\bfile exists\b|\beexist\b"
         r"|\bport \d{1,9} is (?:already )?(?:in use|taken|occupied)"
         r"|\b(?:only one usage of each socket address)",
         level=Level.GENERAL,
@@ -342,7 +342,8 @@ RULES: tuple[Rule, ...] = (
         r"|\b(?:unbalanced|unterminated|unclosed)\b"
         r"|\b(?:could not|cannot|can't|unable to|failed to) (?:read|load|open) (?:the )?(?:\w{1,20} )?"
         r"(?:certificate|private key|public key|image|pdf|archive|workbook|spreadsheet)\b"
-        r"|\bnon-(?:readable|parseable)\b|\bunsupported (?:file|image|media|input"
+        r"|\bcontains? (?:nan|null bytes?|infinity)\b|\bdoes not (?:appear|look|seem) to be (?:an? )?(?:valid )?"
+        r"(?:json|xml|yaml|csv|zip|image|pdf|archive)\b|\bnon-(?:readable|parseable)\b|\bunsupported (?:file|image|media|input"
         r"|content)[ -](?:format|type)|\bunexpected character",
         level=Level.GENERAL,
     ),
@@ -353,7 +354,7 @@ RULES: tuple[Rule, ...] = (
         pattern=r"^\S{0,120}: (?:-c: )?(?:line )?\d{1,9}: .{0,80}(?:syntax error|unexpected eof"
         "|bad substitution|unbound variable|integer expression expected|parse error)"
         r"|\bsyntax error near unexpected token|syntax error: unexpected end of file"
-        r"|syntax error: unterminated|\bdivision by (?:zero|0)\b|\bbad substitution\b"
+        r"|syntax error: unterminated|\bcan't find string terminator\b|\bdivision by (?:zero|0)\b|\bbad substitution\b"
         "|: unbound variable$|parameter not set$",
     ),
     Rule(
