@@ -32,7 +32,8 @@ _TOLD_BY_HEADER = (
 
 _EXCEPTION_LINE = (
     r"^[ \t]{0,60}(?:(?:E {1,3}|\||\+)[ \t]{0,20})?"
-    r"(?:caused by:? |an (?:unexpected )?error (?:has )?occurred: |exception in thread \"[^\"\n]{0,80}\" |uncaught |unhandled |error: "
+    r"(?:caused by:? |an (?:unexpected )?error (?:has )?occurred: "
+    r"|exception in thread \"[^\"\n]{0,80}\" |uncaught |unhandled |error: "
     r"|\S{0,80} - )?"
     r"(?:exception: )?"
     r"((?:[A-Za-z_][\w$]{0,80}[.:]{1,2}){0,10}"

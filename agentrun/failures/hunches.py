@@ -41,7 +41,8 @@ RULES: tuple[Rule, ...] = (
     ),
     _hunch(
         Kind.AUTH,
-        r"\b(?:log ?in|sign[- ]?in|logon|authenticat\w{1,6}|credentials?|passwords?|passphrase|token"
+        r"\b(?:log ?in|sign[- ]?in|logon|authenticat\w{1,6}|credentials?|passwords?|passphrase"
+        r"|token"
         r"|api[- ]?key|access key|secret key|private key)\b.{0,60}\b(?:failed|fails|failure|invalid"
         r"|expired|required|missing|denied|rejected|wrong|incorrect|not valid|not accepted|refused"
         r"|not provided|not supplied|unknown)\b|\bplease (?:log|sign) ?in\b|\bre-?authenticate\b",
@@ -51,12 +52,14 @@ RULES: tuple[Rule, ...] = (
         Kind.PERMISSION,
         r"\b(?:not|isn't|aren't|never) (?:allowed|permitted|entitled|eligible|authori[sz]ed)\b"
         r"|\b(?:denied|forbids?|disallow(?:s|ed)?|prohibited|banned|blocked)\b"
-        r"|\bnot available in your\b|\b(?:rights|privileges?|permissions?)\b.{0,40}\b(?:missing|lack"
+        r"|\bnot available in your\b|\b(?:rights|privileges?|permissions?)\b.{0,40}\b(?:missing"
+        r"|lack"
         r"|insufficient|required|needed)\b|\bread[- ]only\b|\bnot writ(?:e)?able\b",
     ),
     _hunch(
         Kind.RATE_LIMIT,
-        r"\b(?:too (?:much|many|often|frequently|fast|quickly))\b.{0,60}\b(?:wait|later|slow|again)\b"
+        r"\b(?:too (?:much|many|often|frequently|fast|quickly))\b.{0,60}\b(?:wait|later|slow"
+        r"|again)\b"
         r"|\bwait (?:for )?(?:\d{1,6}|a few|some) ?\w{1,10} (?:before|and then)\b"
         r"|\brequest rate is too high\b|\breduce (?:the|your) (?:frequency|rate)\b",
     ),
@@ -68,8 +71,10 @@ RULES: tuple[Rule, ...] = (
     ),
     _hunch(
         Kind.TIMEOUT,
-        r"\b(?:took|lasted|longer) .{0,30}\b(?:too long|than (?:the )?\d{1,9} ?(?:ms|s|m|sec|min|h))"
-        r"|\bno (?:response|answer|reply) (?:from|after|within|received)\b|\bexecution took longer\b"
+        r"\b(?:took|lasted|longer) .{0,30}\b(?:too long|than (?:the )?\d{1,9} ?(?:ms|s|m|sec|min"
+        r"|h))"
+        r"|\bno (?:response|answer|reply) (?:from|after|within|received)\b"
+        r"|\bexecution took longer\b"
         r"|\bgave up (?:waiting|after)\b",
     ),
     _hunch(
@@ -85,8 +90,10 @@ RULES: tuple[Rule, ...] = (
     ),
     _hunch(
         Kind.RESOURCE_CONFLICT,
-        r"\balready (?:exists?|in use|taken|running|started|open|registered|defined|present|installed"
-        r"|used|initiali[sz]ed|claimed)\b|\bduplicate\b|\bconflict(?:s|ing)?\b|\bin use\b|\bnot empty\b"
+        r"\balready (?:exists?|in use|taken|running|started|open|registered|defined|present"
+        r"|installed"
+        r"|used|initiali[sz]ed|claimed)\b|\bduplicate\b|\bconflict(?:s|ing)?\b|\bin use\b"
+        r"|\bnot empty\b"
         r"|\bout of (?:sync|date)\b|\bhas no deployed\b|\bdiverged\b|\bdirty\b|\buncommitted\b",
     ),
     _hunch(
@@ -108,7 +115,8 @@ RULES: tuple[Rule, ...] = (
         rf"|\b{_CANNOT} (?:be )?(?:find|locate|open|read|resolve|access|stat|lstat)(?:ed)?\b"
         r"|\bdoes(?: not|n't) contain (?:an? |any |the )?[\w.]{1,60}\b"
         r"|\bno [\w' -]{1,40} (?:found|exists?|defined|matching|matched)\b"
-        r"|\bnon-?existent\b|\bunknown (?:host|user|id|resource|record|entity|revision|branch|tag)\b"
+        r"|\bnon-?existent\b|\bunknown (?:host|user|id|resource|record|entity|revision|branch"
+        r"|tag)\b"
         r"|\bmissing (?:file|directory|folder|resource|record|page|branch)\b",
         unless=r"\bno (?:problems?|errors?|issues?|warnings?|changes|differences) found\b",
     ),
@@ -120,7 +128,8 @@ RULES: tuple[Rule, ...] = (
         r"|fields?|records?|document|archive|message|checksum|sequence|utf-?\d{1,2})\b"
         r"|\bparse\w{0,20}error\b|\b(?:file|input|payload|body|image|document|message|upload)\b.{0,60}"
         r"\b(?:exceeds?|too (?:large|big|long|short|small))\b|\bdoes not (?:appear|look|seem)"
-        r" (?:to be|like) (?:an? )?(?:valid )?(?:json|xml|csv|yaml|zip|image|pdf|archive|\w{1,20} file)\b"
+        r" (?:to be|like) (?:an? )?(?:valid )?(?:json|xml|csv|yaml|zip|image|pdf|archive"
+        r"|\w{1,20} file)\b"
         rf"|\b{_CANNOT} (?:be )?(?:parse|decode|deseriali[sz]e|convert|unmarshal|decompress|unpack"
         r"|extract)(?:d|ed)?\b|\bcontains? (?:nan|null|nul|infinity)\b",
     ),
@@ -132,9 +141,12 @@ RULES: tuple[Rule, ...] = (
         r"(?:invalid|missing|unknown|unrecogni[sz]ed|required|not (?:set|valid|supported|available"
         r"|defined|allowed|recogni[sz]ed|provided|specified)|wrong|incorrect|unsupported|undefined)\b"
         r"|\b(?:invalid|missing|unknown|unrecogni[sz]ed|unsupported|undefined|incorrect|illegal"
-        r"|ambiguous) [\w' `\"-]{1,40}|\bmust be\b|\bshould be\b|\bexpected\b.{1,60}\b(?:but )?(?:got"
-        r"|found|received)\b|\bnot inside (?:of )?an?\b|\b(?:only|not) available (?:from|in|inside|for"
-        r"|with|on)\b|\bis required\b|\bare required\b|\bnot configured\b|\bis not an? (?:positive|valid"
+        r"|ambiguous) [\w' `\"-]{1,40}|\bmust be\b|\bshould be\b"
+        r"|\bexpected\b.{1,60}\b(?:but )?(?:got"
+        r"|found|received)\b|\bnot inside (?:of )?an?\b|\b(?:only|not) available (?:from|in"
+        r"|inside|for"
+        r"|with|on)\b|\bis required\b|\bare required\b|\bnot configured\b"
+        r"|\bis not an? (?:positive|valid"
         r"|number|integer|boolean|string)\b",
     ),
     _hunch(

@@ -214,7 +214,8 @@ RULES: tuple[Rule, ...] = (
         " | could not load file or assembly | the framework 'microsoft"
         " | no .net sdks were found | could not execute because"
         " | package not found in current path | requested php extension",
-        pattern=r"can't locate \S{1,200} in @inc|class ['\"][\w\\]{1,120}['\"] not found|module '[^'\n]{1,200}' not found",
+        pattern=r"can't locate \S{1,200} in @inc|class ['\"][\w\\]{1,120}['\"] not found"
+        r"|module '[^'\n]{1,200}' not found",
         unless="can't locate object method"
         r"|could not find or load main class(?s:.{0,2000})caused by: java\.lang\.noclass"
         r"(?!x)|cannot load such file -- \.|cannot load such file -- /",
