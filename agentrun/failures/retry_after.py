@@ -289,6 +289,7 @@ _DAY = (
     r"(?P<month>(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6})\.? (?P<day>\d{1,2})"
     r"(?:st|nd|rd|th)?(?:,? (?P<year>20\d\d))?"
 )
+_WEEKDAY = r"(?P<weekday>mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}"
 _AGAIN = (
     r"(?:try(?:ing)?(?: your request)? again|retry(?:ing)?|available(?: again)?|resets?|wait"
     r"|renews?|refresh(?:es)?|regain access)"
@@ -333,8 +334,7 @@ _TEXT_FORMS: tuple[tuple[str, Callable[[re.Match[str], float | None], float | No
         _read_date,
     ),
     (
-        rf"{_AGAIN}(?: (?:at|on))? (?P<weekday>mon|tue|wed|thu|fri|sat|sun)[a-z]{{0,6}},?"
-        rf"(?: at)? {_TIME}{_ZONE}",
+        rf"{_AGAIN}(?: (?:at|on))? {_WEEKDAY},?(?: at)? {_TIME}{_ZONE}",
         _read_weekday,
     ),
     (rf"{_AGAIN}(?: (?:at|after))? {_TIME}{_ZONE}(?=[\s.,;)\"']|$)", _read_clock),
