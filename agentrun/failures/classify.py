@@ -77,6 +77,7 @@ def builtin_rules() -> tuple[Rule, ...]:
         containers,
         databases,
         http,
+        hunches,
         llm,
         llm_requests,
         network,
@@ -93,6 +94,7 @@ def builtin_rules() -> tuple[Rule, ...]:
     rooms = (
         process, llm, llm_requests, agents, http, codes, python, sql, databases, vcs, packages,
         containers, cloud, builds, runtimes, network, system, translated,
+        hunches,
     )  # fmt: skip
     rank = {kind: number for number, kind in enumerate(QUESTIONS)}
     rules = [rule for room in rooms for rule in room.RULES]

@@ -235,9 +235,10 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "gcp.quota",
         Kind.QUOTA,
-        pattern=r"quotaexceeded|dailylimitexceeded|\bquotas? (?:was |were |is )?(?:exceeded|violated)"
+        pattern=r"quotaexceeded|dailylimitexceeded|\bquotas? (?:was |were |is )?(?:exceeded"
+        r"|violated)"
         r"|quota '[\w-]{1,80}' exceeded|\bexceed(?:s|ed|ing)? (?:\w{1,30} ){0,3}quotas?\b"
-        r"|\bdue to quota|\b(?:additional|increase in|more) quota\b"
+        r"|\bdue to quota|\bquota of \d{1,9}\b|\b(?:additional|increase in|more) quota\b"
         "|insufficient (?:regional |project )?quota|zone_resource_pool_exhausted|billing_disabled"
         "|quota_exceeded",
         unless="per ?minute|per ?second|per 100 seconds|zone_resource_pool|disk quota|rate quota",

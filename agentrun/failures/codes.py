@@ -15,7 +15,7 @@ _KEY = (
 
 
 def _code(kind: Kind, names: str, *, level: Level = Level.GENERAL, unless: str = "") -> Rule:
-    """A name may have a few words before and after the telling ones, but is one word."""
+    """Match a name of one word; a few letters may stand before and after the telling ones."""
     return Rule(
         f"code.{kind.value}",
         kind,

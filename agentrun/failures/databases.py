@@ -116,7 +116,8 @@ RULES: tuple[Rule, ...] = (
         " | loading redis is loading | redis is loading the dataset | busy redis is busy"
         " | busy script | tryagain | clusterdown | hash slot not served"
         " | es_rejected_execution_exception | rejected execution | all shards failed"
-        " | notleaderorfollower | not the current leader | not_leader_for_partition | notleaderforpartition | leader not available"
+        " | notleaderorfollower | not the current leader | not_leader_for_partition "
+        "| notleaderforpartition | leader not available"
         " | leadernotavailable | coordinator not available | maxclientsinsessionmode"
         " | max clients in session mode | query_wait_timeout | not enough replicas"
         " | notenoughreplicas | no master | noreplicas | quorum | unavailableexception"
@@ -201,7 +202,7 @@ RULES: tuple[Rule, ...] = (
         Kind.RESOURCE_CONFLICT,
         words="duplicate key value | duplicate entry | unique constraint failed"
         " | violates unique constraint | unique constraint violated"
-        " | unique key constraint | e11000 | duplicate key error"
+        " | unique key constraint | unique constraint violation | e11000 | duplicate key error"
         " | violates exclusion constraint | busygroup | version_conflict_engine_exception"
         " | resource_already_exists_exception | namespaceexists | topic already exists"
         " | topicalreadyexists | database exists | ora-00001 | busykey",
@@ -291,7 +292,7 @@ RULES: tuple[Rule, ...] = (
         " | invalid use of group function | crossslot keys in request"
         " | nogroup no such key | unknown operator: $ | unknown top level operator"
         " | unrecognized pipeline stage | unrecognized expression | ora-00904 | ora-00942"
-        " | ora-00933 | parsing_exception | query_shard_exception"
+        " | ora-00933 | sql compilation error | parsing_exception | query_shard_exception"
         " | x_content_parse_exception | unknown command ' | execabort"
         " | err error running script | cannot insert multiple commands into a prepared",
         pattern=r"column \"[^\"\n]{1,200}\" of relation .{1,80} already exists"

@@ -14,6 +14,8 @@ from agentrun.core.failure import Channel, Evidence
 MAX_CHAIN = 16
 """How many exceptions of one chain or group are looked at."""
 MAX_TEXT_CHARS = 128 * 1024
+MAX_DIGITS = 12
+"""Length limit of a number that is written as a text."""
 
 _CHANNELS: tuple[str, ...] = get_args(Channel)
 
@@ -243,9 +245,14 @@ def _texts(mapping: Mapping[str, object], key: str) -> tuple[str, ...]:
 
 
 def _whole(mapping: Mapping[str, object], key: str) -> int | None:
+    """Read a whole number; other programs write it as `1.0` or `"503"`, too."""
     value = mapping.get(key)
     if value is None or (isinstance(value, int) and not isinstance(value, bool)):
         return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str) and len(value) <= MAX_DIGITS and value.lstrip("-").isdecimal():
+        return int(value)
     raise ValueError(f"`{key}` is {_short(value)}; it must be a whole number or null")
 
 

@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from agentrun.core.failure import Evidence
 
-HEAD_CHARS = 16 * 1024
-TAIL_CHARS = 48 * 1024
+HEAD_CHARS = 8 * 1024
+TAIL_CHARS = 24 * 1024
 """Of a longer text; a cause stands at its beginning or, more often, at its end."""
 MAX_NAMES = 64
 """How many exception names of a text are looked at."""
@@ -32,7 +32,8 @@ _TOLD_BY_HEADER = (
 
 _EXCEPTION_LINE = (
     r"^[ \t]{0,60}(?:(?:E {1,3}|\||\+)[ \t]{0,20})?"
-    r"(?:caused by:? |exception in thread \"[^\"\n]{0,80}\" |uncaught |unhandled |error: "
+    r"(?:caused by:? |an (?:unexpected )?error (?:has )?occurred: "
+    r"|exception in thread \"[^\"\n]{0,80}\" |uncaught |unhandled |error: "
     r"|\S{0,80} - )?"
     r"(?:exception: )?"
     r"((?:[A-Za-z_][\w$]{0,80}[.:]{1,2}){0,10}"
@@ -53,7 +54,7 @@ _STATUS_IN_TEXT = (
     r"|\berror code: "
     r"|\b(?:unexpected|last|response|error|bad) status:? "
     r"|\(?\bstatus ?= ?|\b(?:rejected|failed|failure|error|refused|denied|response) \("
-    r"|\btoo many (?=\d{3} error responses)"
+    r"|\btoo many (?=\d{3} error responses)|^\s{0,12}(?=\d{3} (?:server |client )?error\b)"
     r"|\b(?:get|post|put|patch|delete|head) \"?https?://\S{1,300} (?:- |=> |returned |failed:? )?"
     r"|\breturned error:? "
     r"|\bserver (?:returned|responded|replied)(?: with)?(?: an?| the)?(?: error| status| code)*:? "

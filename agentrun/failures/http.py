@@ -100,7 +100,8 @@ RULES: tuple[Rule, ...] = (
         "auth.locked_out",
         Kind.AUTH,
         pattern=r"\btoo many (?:failed |invalid |incorrect |unsuccessful )?(?:log ?in|sign[- ]?in"
-        r"|password|authentication|auth|pin|otp|failed|invalid|incorrect) (?:attempts|failures|tries)"
+        r"|password|authentication|auth|pin|otp|failed|invalid|incorrect) (?:attempts|failures"
+        r"|tries)"
         r"|\baccount (?:has been |was |is )?(?:temporarily )?locked\b|\b(?:user|login|account)"
         r" (?:is|has been|was) locked out",
         level=Level.DECISIVE,
@@ -108,18 +109,21 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "auth.second_factor",
         Kind.AUTH,
-        pattern=r"\b(?:two[- ]factor|multi[- ]factor|2fa|mfa|one-time (?:password|code|passcode)|otp"
+        pattern=r"\b(?:two[- ]factor|multi[- ]factor|2fa|mfa|one-time (?:password|code|passcode)"
+        r"|otp"
         r"|verification code)\b.{0,80}\b(?:required|needed|invalid|expired|must|missing|enter)\b"
         r"|\brequires (?:two|multi)[- ]factor\b",
     ),
     Rule(
         "auth.words",
         Kind.AUTH,
-        pattern=r"\bdecryption failed\b|\b(?:invalid|incorrect|wrong|expired|missing|bad|revoked) (?:\w{1,20} ){0,2}"
+        pattern=r"\bdecryption failed\b|\b(?:invalid|incorrect|wrong|expired|missing|bad"
+        r"|revoked) (?:\w{1,20} ){0,2}"
         r"(?:credentials?|password|passphrase|api[- ]key|access[- ]key|access token|bearer token"
         r"|auth token|session token|client secret|authentication token)\b"
         r"|\b(?:credentials?|password|passphrase|api[- ]key|access[- ]key|(?:access|auth|bearer"
-        r"|session|refresh|security|personal) token|client secrets?(?: keys?)?|login|session)\b"
+        r"|session|refresh|security|personal|specified|provided|supplied|given|your) token"
+        r"|client secrets?(?: keys?)?|login|session)\b"
         r".{0,40}\b(?:(?:is|are|was|were|has|have) )?(?:been )?(?:invalid|incorrect|expired|revoked"
         r"|rejected|not accepted|not valid|wrong)\b"
         r"|\bunauthori[sz]ed\b(?!.{0,40}operation)|\b(?:log|sign) ?in (?:is )?required\b"
@@ -146,7 +150,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "http.conflict_words",
         Kind.RESOURCE_CONFLICT,
-        words="precondition failed | precondition_failed - | if-match | etag mismatch | optimistic concurrency"
+        words="precondition failed | precondition_failed - | if-match | etag mismatch "
+        "| optimistic concurrency"
         " | version conflict | version_conflict | revision conflict"
         " | document update conflict | conditionalcheckfailed | resourcealreadyexists"
         " | resource_already_exists | already_exists | bucketalreadyownedbyyou"
@@ -161,8 +166,10 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "policy.disallowed",
         Kind.SECURITY,
-        pattern=r"\b(?:disallowed|denied|blocked|prohibited|rejected|restricted)(?: access)? by (?:\w{1,20} ){0,3}"
-        r"polic(?:y|ies)\b|disallowedbypolicy|\bpolic(?:y|ies) (?:\w{1,20} )?(?:violation|violated|denied"
+        pattern=r"\b(?:disallowed|denied|blocked|prohibited|rejected"
+        r"|restricted)(?: access)? by (?:\w{1,20} ){0,3}"
+        r"polic(?:y|ies)\b|disallowedbypolicy|\bpolic(?:y|ies) (?:\w{1,20} )?(?:violation"
+        r"|violated|denied"
         r"|prohibits|disallows|forbids)\b",
         unless=r"npm (?:err!|error) code e403|network policy|retry policy",
     ),

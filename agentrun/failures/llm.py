@@ -69,7 +69,8 @@ RULES: tuple[Rule, ...] = (
         r"|\b(?:enough|any|sufficient|no remaining) credits?\b|\buntil credits are added"
         r"|\bover (?:its|your|the) (?:\w{1,20} ){0,2}(?:quota|allowance|plan)\b"
         r"|\b(?:contains|has|have|using|used) \d{1,9} .{0,40}\blimit is \d|\bkey limit exceeded"
-        r"|\badd (?:a |your )?(?:credit card|payment)|\bbuy (?:more )?credits?\b|\bpayment information\b"
+        r"|\badd (?:a |your )?(?:credit card|payment)|\bbuy (?:more )?credits?\b"
+        r"|\bpayment information\b"
         r"|\b(?:billing|payment)[ _]limit|\b(?:extra|additional|paid) usage is required"
         r"|\b(?:card|payment) (?:was |has been |is )?declined|\btotal ?requests limit exceeded"
         r"|\b(?:your|the) (?:subscription|trial|plan) (?:has |is )?(?:ended|expired|inactive)",

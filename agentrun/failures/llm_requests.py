@@ -38,6 +38,7 @@ RULES: tuple[Rule, ...] = (
         "llm.answer_json",
         Kind.OUTPUT_FORMAT,
         words="not valid json | invalid json | expecting value: line | unexpected token",
+        unless="json payload received",
         channels=("llm",),
     ),
     Rule(

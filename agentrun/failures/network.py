@@ -71,8 +71,9 @@ RULES: tuple[Rule, ...] = (
         " | insufficient capacity | insufficientinstancecapacity | under maintenance"
         " | scheduled maintenance | temporary server error | temporarily overloaded"
         " | server error 5 | maximum number of connections | connection pool is full"
-        " | no available server | not currently available | loading model | is loading"
-        " | internalserverexception | encountered an unexpected error | try your request again"
+        " | no available server | not currently available | is loading"
+        " | internalserverexception | backenderror | encountered an unexpected error "
+        "| try your request again"
         " | down for maintenance | maintenance mode | in maintenance | undergoing maintenance",
         level=Level.GENERAL,
     ),
@@ -87,7 +88,8 @@ RULES: tuple[Rule, ...] = (
         " | exceeded the maximum execution time | maximum execution time"
         " | und_err_connect_timeout | und_err_headers_timeout | err_socket_timeout"
         " | execution expired | request took longer",
-        pattern=r"\bexceeded (?:its|the) (?:\w{1,20} ){0,2}(?:deadline|time ?limit)\b|timeout(?!['\"]?\s?[=:] ?(?:undefined|null|none|\d|false|true))",
+        pattern=r"\bexceeded (?:its|the) (?:\w{1,20} ){0,2}(?:deadline|time ?limit)\b"
+        r"|timeout(?!['\"]?\s?[=:] ?(?:undefined|null|none|\d|false|true))",
         level=Level.GENERAL,
         unless=r"\b(?:invalid|unknown|unsupported|unexpected|bad) (?:option|value|argument"
         "|parameter|flag|duration|keyword)?.{0,20}timeout",
@@ -123,7 +125,8 @@ RULES: tuple[Rule, ...] = (
         " | fetch failed | failed to fetch | failed to download | error sending request"
         " | stream disconnected | stream error | rst_stream | http/2 stream | goaway"
         " | peer closed connection | connection to the server | no internet"
-        " | check your internet | error connecting to | you are offline | can't reach | cannot reach | could not reach"
+        " | check your internet | error connecting to | you are offline | can't reach "
+        "| cannot reach | could not reach"
         " | unable to reach | failed to reach"
         " | wrong version number | ssl_error_syscall | unexpected_eof_while_reading"
         " | eof occurred in violation of protocol | tls handshake failed"

@@ -156,7 +156,8 @@ RULES: tuple[Rule, ...] = (
         "packages.archive",
         Kind.INPUT_FORMAT,
         pattern="wheel '.{1,80}' .{0,200}is invalid|npm (?:err!|error) code ejsonparse"
-        r"|--> \S{0,200}\.(?:toml|json|ya?ml|lock):\d|failed to parse (?:json|package\.json|manifest|lock ?file|cargo\.toml"
+        r"|--> \S{0,200}\.(?:toml|json|ya?ml|lock):\d|failed to parse (?:json|package\.json"
+        r"|manifest|lock ?file|cargo\.toml"
         r"|pyproject\.toml)|(?:error|failed) parsing.{0,40}(?:package\.json|cargo\.toml"
         r"|pyproject)|err_pnpm_json_parse|invalid package\.json"
         "|zlib: unexpected end of file|tar_bad_archive|err_pnpm_broken_lockfile"
@@ -191,7 +192,8 @@ RULES: tuple[Rule, ...] = (
         " | not a supported wheel on this platform | is not a supported wheel"
         " | malformed entry | the list of sources could not be read | task ' | ebadname"
         " | npm error notsup | npm err! notsup | is not compatible with your"
-        ' | is not installable. neither | the engine "node" is incompatible | unknown command: " | unknown command:',
+        ' | is not installable. neither | the engine "node" is incompatible | unknown command: " '
+        "| unknown command:",
         unless="feature `(?!.{1,80}(?:is required|not|does))|task '(?!.{1,80} not found)"
         "|python requirement(?!s? )",
     ),

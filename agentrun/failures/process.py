@@ -74,7 +74,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "process.child_died",
         Kind.CRASH,
-        pattern=r"<signals\.sig(?:segv|abrt|bus|ill|fpe|trap)|\bexit(?:ed)?(?: with)?(?: code| status)?"
+        pattern=r"<signals\.sig(?:segv|abrt|bus|ill|fpe|trap)|\bexit(?:ed)?(?: with)?(?: code"
+        r"| status)?"
         r"[: ]{1,2}(?:-107374\d{4}|322122\d{4}|0xc0000[0-9a-f]{3})\b",
     ),
     Rule("process.signal.killed", Kind.OUT_OF_MEMORY, signals=("SIGKILL",)),

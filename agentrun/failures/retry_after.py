@@ -75,7 +75,8 @@ def _candidates(text: str, headers: Mapping[str, str], now: float | None) -> Ite
     yield from _header_waits(headers, now if there is None else there)
     now = there if now is None else now
     for pattern, read in _TEXT_FORMS:
-        for found in _compiled(pattern).finditer(text):
+        # of a log that tells of several waits, the last is the one that counts
+        for found in reversed(list(_compiled(pattern).finditer(text))):
             wait = read(found, now)
             if wait is not None:
                 yield wait
@@ -94,7 +95,13 @@ def _header_waits(headers: Mapping[str, str], now: float | None) -> Iterator[flo
         millis = _number(headers.get(name, ""))
         if millis is not None:
             yield millis / 1000
-    for name in ("retry-after", "x-retry-after", "x-ratelimit-retry-after"):
+    for name in (
+        "retry-after",
+        "x-retry-after",
+        "x-ratelimit-retry-after",
+        "x-amz-retry-after",
+        "x-ratelimit-reset-after",
+    ):
         yield from _some(parse_wait(headers.get(name, ""), now))
     exhausted = [_reset for _reset in _RESET_HEADERS if _is_used_up(_reset, headers)]
     waits = [wait for name in exhausted for wait in _some(parse_wait(headers[name], now))]
@@ -241,6 +248,27 @@ def _read_date(found: re.Match[str], now: float | None) -> float | None:
     return max(0.0, target.timestamp() - now)
 
 
+_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def _read_weekday(found: re.Match[str], now: float | None) -> float | None:
+    """Read `resets Mon 12:00am (UTC)`: the next such day."""
+    if now is None:
+        return None
+    from datetime import datetime, timedelta
+
+    here = datetime.fromtimestamp(now, _zone(found["zone"]))
+    hour, minute = int(found["hour"]), int(found["minute"] or 0)
+    if hour > 23 or minute > 59:
+        return None
+    if found["half"]:
+        hour = hour % 12 + (12 if found["half"].lower() == "p" else 0)
+    days = (_WEEKDAYS.index(found["weekday"].lower()) - here.weekday()) % 7
+    target = here.replace(hour=hour, minute=minute, second=0, microsecond=0) + timedelta(days=days)
+    target = target if target > here else target + timedelta(days=7)
+    return target.timestamp() - now
+
+
 def _zone(name: str | None) -> "tzinfo":
     """Return a named zone, else UTC: the machine's own zone would make the answer depend on it."""
     from datetime import UTC
@@ -261,6 +289,7 @@ _DAY = (
     r"(?P<month>(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6})\.? (?P<day>\d{1,2})"
     r"(?:st|nd|rd|th)?(?:,? (?P<year>20\d\d))?"
 )
+_WEEKDAY = r"(?P<weekday>mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}"
 _AGAIN = (
     r"(?:try(?:ing)?(?: your request)? again|retry(?:ing)?|available(?: again)?|resets?|wait"
     r"|renews?|refresh(?:es)?|regain access)"
@@ -289,7 +318,8 @@ _TEXT_FORMS: tuple[tuple[str, Callable[[re.Match[str], float | None], float | No
         _read_seconds,
     ),
     (rf"retry[-_]?after[-_]?ms{_IS}{_NUMBER}", _read_millis),
-    (rf"retry[-_]?after{_IS}{_NUMBER}\b(?!-)", _read_seconds),
+    (rf"retry[-_]?after{_IS}{_NUMBER}(?:s\b|\b(?!-))", _read_seconds),
+    (rf"resets?_after{_IS}{_NUMBER}\b", _read_seconds),
     (rf"(?:resets?_?at|reset_time|x-ratelimit-reset){_IS}(\d{{10,13}})\b", _read_moment),
     (rf"(?:resets?_?at|reset_time){_IS}({_ISO_MOMENT})", _read_iso),
     (
@@ -302,6 +332,10 @@ _TEXT_FORMS: tuple[tuple[str, Callable[[re.Match[str], float | None], float | No
     (
         rf"{_AGAIN}(?: (?:at|on|after))? {_DAY}(?:,? at|,)? ?(?:{_TIME})?{_ZONE}",
         _read_date,
+    ),
+    (
+        rf"{_AGAIN}(?: (?:at|on))? {_WEEKDAY},?(?: at)? {_TIME}{_ZONE}",
+        _read_weekday,
     ),
     (rf"{_AGAIN}(?: (?:at|after))? {_TIME}{_ZONE}(?=[\s.,;)\"']|$)", _read_clock),
 )

@@ -37,6 +37,8 @@ class Level(IntEnum):
     """Words that many programs share."""
     DEFAULT = 3
     """A bare status, exit code or exception type: what remains when no text speaks."""
+    HUNCH = 4
+    """A noun and what befell it: words that hint, asked when nothing else has spoken."""
 
 
 class Rule(Struct, frozen=True):

@@ -52,7 +52,7 @@ RULES: tuple[Rule, ...] = (
         r"|segmentation|aborted)\b|\bsignal sig(?:segv|abrt|bus|ill|fpe)\b",
         unless="heap out of memory|out of memory|err_module_not_found"
         "|shared libraries|executable doesn't exist|concurrent map"
-        r"|all goroutines are asleep|is marked as crashed"
+        r"|all goroutines are asleep|is marked as crashed|panic: runtime error"
         "|worker terminated due to reaching memory limit|sandbox",
     ),
     Rule(
@@ -208,13 +208,14 @@ RULES: tuple[Rule, ...] = (
         "ruby.load",
         Kind.MISSING_DEPENDENCY,
         words="cannot load such file | could not find 'bundler' | bundler::gemnotfound"
-        " | gem::missingspec | install missing gem executables | can't locate"
+        " | gem::missingspec | install missing gem executables"
         " | class not found | requires ext- | there is no package called"
         " | could not find or load main class | no main manifest attribute"
         " | could not load file or assembly | the framework 'microsoft"
         " | no .net sdks were found | could not execute because"
         " | package not found in current path | requested php extension",
-        pattern=r"class ['\"][\w\\]{1,120}['\"] not found|module '[^'\n]{1,200}' not found",
+        pattern=r"can't locate \S{1,200} in @inc|class ['\"][\w\\]{1,120}['\"] not found"
+        r"|module '[^'\n]{1,200}' not found",
         unless="can't locate object method"
         r"|could not find or load main class(?s:.{0,2000})caused by: java\.lang\.noclass"
         r"(?!x)|cannot load such file -- \.|cannot load such file -- /",

@@ -89,9 +89,11 @@ RULES: tuple[Rule, ...] = (
         "lock.another",
         Kind.LOCK,
         pattern=r"\banother (?:\w{1,20}[ -]){0,3}(?:request|operation|process|transaction|update"
-        r"|job|deployment|build|run|instance|upgrade|session|user|client)\b.{0,80}\b(?:in[- ]progress"
+        r"|job|deployment|build|run|instance|upgrade|session|user"
+        r"|client)\b.{0,80}\b(?:in[- ]progress"
         r"|running|accessing|underway|pending|holding)\b"
-        r"|\b(?:already |currently |being )(?:accessed|modified|updated|edited|processed) by another\b"
+        r"|\b(?:already |currently |being )(?:accessed|modified|updated|edited"
+        r"|processed) by another\b"
         r"|\bexclusive access\b|\block_timeout\b"
         r"|\bconflict\w*\b[^.\n]{0,60}[.,;:] ?(?:please )?(?:try again|retry)\b",
         unless=r"\bport\b|\baddress\b|getupdates|listening",
@@ -99,7 +101,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "state.wrong",
         Kind.RESOURCE_CONFLICT,
-        pattern=r"\b(?:is|was) in (?:an? |the )?[\w'\"]{1,40} (?:state|status)\b.{0,60}\b(?:can ?not"
+        pattern=r"\b(?:is|was) in (?:an? |the )?[\w'\"]{1,40} (?:state"
+        r"|status)\b.{0,60}\b(?:can ?not"
         r"|can't|must be|not allowed|unable to)\b",
     ),
     Rule(
@@ -123,6 +126,13 @@ RULES: tuple[Rule, ...] = (
         "|sync)",
     ),
     Rule(
+        "os.port_taken",
+        Kind.RESOURCE_CONFLICT,
+        words="address already in use | eaddrinuse | only one usage of each socket address"
+        " | that port is already in use",
+        level=Level.DECISIVE,
+    ),
+    Rule(
         "os.taken",
         Kind.RESOURCE_CONFLICT,
         words="address already in use | eaddrinuse | port is already allocated"
@@ -131,7 +141,7 @@ RULES: tuple[Rule, ...] = (
         " | system limit for number of file watchers | already been taken"
         " | eisdir: illegal operation"
         " | already locked by",
-        pattern=r"\b(?:is|are) not empty\b|\bfile exists\b|\beexist\b"
+        pattern=r"\b(?:is|are) not empty\b|(?<!such )\bfile exists\b|\beexist\b"
         r"|\bport \d{1,9} is (?:already )?(?:in use|taken|occupied)"
         r"|\b(?:only one usage of each socket address)",
         level=Level.GENERAL,
@@ -172,11 +182,15 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "os.toolchain",
         Kind.MISSING_DEPENDENCY,
-        pattern=r"\b(?:could not find|couldn't find|cannot find|can't find|unable to find|no) (?:an? "
-        r"|any |the )?(?:usable |suitable |compatible |matching |valid |supported )?(?:[\w.+-]{1,30} )?"
+        pattern=r"\b(?:could not find|couldn't find|cannot find|can't find|unable to find"
+        r"|no) (?:an? "
+        r"|any |the )?(?:usable |suitable |compatible |matching |valid "
+        r"|supported )?(?:[\w.+-]{1,30} )?"
         r"(?:interpreter|compiler|linker|engine|sdk|jdk|jre|toolchain|virtual environment)\b"
         r"|\b(?:sdk|jdk|jre|interpreter|compiler|linker|toolchain|driver|runtime|binary|executable)"
         r" (?:was |were |is |could )?not (?:be )?(?:found|installed|available)\b"
+        r"|\bdependency \S{1,60} (?:was )?not found\b|\bno module named\b"
+        r"|\bcould not import (?:module|extension|package|plugin)\b"
         r"|\bdriver\b.{0,60}\btoo old\b|\brequires git-bash\b",
     ),
     Rule(
@@ -298,10 +312,13 @@ RULES: tuple[Rule, ...] = (
         r"|required) (?:python|node|go|java|ruby|php|rust|version)\b"
         r"|\bfunction not implemented\b|\bis deprecated and (?:will be|has been) removed"
         r"|\bno longer supported"
-        r"|\bunknown (?:directive|rule|selector|key|keyword|property|section|field|setting|attribute"
-        r"|operator|unit|dialect|locale|time ?zone|codec|plugin|preset|target|goal|module|variable)\b"
+        r"|\bunknown (?:directive|rule|selector|key|keyword|property|section|field|setting"
+        r"|attribute"
+        r"|operator|unit|dialect|locale|time ?zone|codec|plugin|preset|target|goal|module"
+        r"|variable)\b"
         r"|\bno ['\"`]?[\w.-]{1,60}['\"`]? (?:key|option|setting|section|property|entry) (?:was )?"
-        r"(?:found|defined|specified)\b|\bno (?:active |default |current )?[\w-]{1,30} (?:is |was )?"
+        r"(?:found|defined|specified)\b|\bno (?:active |default |current )?[\w-]{1,30} (?:is "
+        r"|was )?"
         r"(?:selected|configured|specified)\b"
         r"|\b(?:is|are) (?:only )?(?:enabled|available|allowed|supported|valid) only (?:for|in|with"
         r"|on|when|inside)\b|\bonly (?:enabled|available|allowed|supported|valid) (?:for|in|with|on"
@@ -331,9 +348,13 @@ RULES: tuple[Rule, ...] = (
         r"|\bcrc (?:error|failed|mismatch)|\b(?:is|are) too (?:large|big|long|short|small)\b"
         r"|\bfile too large\b|\b(?:cannot|can't|could not|unable to) convert\b"
         r"|\b(?:unbalanced|unterminated|unclosed)\b"
-        r"|\b(?:could not|cannot|can't|unable to|failed to) (?:read|load|open) (?:the )?(?:\w{1,20} )?"
+        r"|\b(?:could not|cannot|can't|unable to|failed to) (?:read|load"
+        r"|open) (?:the )?(?:\w{1,20} )?"
         r"(?:certificate|private key|public key|image|pdf|archive|workbook|spreadsheet)\b"
-        r"|\bnon-(?:readable|parseable)\b|\bunsupported (?:file|image|media|input"
+        r"|\bcontains? (?:nan|null bytes?|infinity)\b|\bdoes not (?:appear|look"
+        r"|seem) to be (?:an? )?(?:valid )?"
+        r"(?:json|xml|yaml|csv|zip|image|pdf|archive)\b|\bnon-(?:readable|parseable)\b"
+        r"|\bunsupported (?:file|image|media|input"
         r"|content)[ -](?:format|type)|\bunexpected character",
         level=Level.GENERAL,
     ),
@@ -344,7 +365,8 @@ RULES: tuple[Rule, ...] = (
         pattern=r"^\S{0,120}: (?:-c: )?(?:line )?\d{1,9}: .{0,80}(?:syntax error|unexpected eof"
         "|bad substitution|unbound variable|integer expression expected|parse error)"
         r"|\bsyntax error near unexpected token|syntax error: unexpected end of file"
-        r"|syntax error: unterminated|\bdivision by (?:zero|0)\b|\bbad substitution\b"
+        r"|syntax error: unterminated|\bcan't find string terminator\b|\bdivision by (?:zero|0)\b"
+        r"|\bbad substitution\b"
         "|: unbound variable$|parameter not set$",
     ),
     Rule(

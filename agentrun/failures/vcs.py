@@ -70,7 +70,7 @@ RULES: tuple[Rule, ...] = (
         " | fatal: invalid reference | no such remote | does not have any commits yet"
         " | no such ref | ambiguous argument | needed a single revision"
         " | could not resolve to a | no pull requests found | release not found"
-        " | unable to read tree | bad object | no such branch"
+        " | unable to read tree | bad object | no such branch | not something we can merge"
         " | there is no tracking information | couldn't find any revision"
         " | reference is not a tree | no stash entries found"
         " | upstream branch of your current branch | no such submodule | src refspec"

@@ -176,11 +176,16 @@ def test_a_command_may_be_a_list_of_words() -> None:
     assert from_jsonl({"command": ["git", "push"]}).command == "git push"
 
 
+def test_a_whole_number_may_be_written_as_other_programs_write_it() -> None:
+    evidence = from_jsonl({"exit_code": 1.0, "status": "503"})
+    assert (evidence.exit_code, evidence.status) == (1, 503)
+
+
 @pytest.mark.parametrize(
     ("entry", "complaint"),
     [
         ({"text": 5}, "`text` is 5; it must be a text or null"),
-        ({"exit_code": "1"}, "`exit_code` is '1'"),
+        ({"exit_code": "one"}, "`exit_code` is 'one'"),
         ({"exit_code": True}, "`exit_code` is True"),
         ({"status": 4.5}, "`status` is 4.5"),
         ({"mro": "ValueError"}, "a list of texts"),

@@ -123,3 +123,14 @@ def test_a_moment_without_any_clock_is_not_guessed() -> None:
 
 def test_no_wait_is_longer_than_a_month() -> None:
     assert retry_after_s("", {"retry-after": str(int(MAX_WAIT_S) + 1)}) is None
+
+
+def test_a_weekday_is_the_next_such_day() -> None:
+    sunday_at_ten = 1795946400.0
+    assert retry_after_s("resets Mon 12:00am (UTC)", {}, sunday_at_ten) == 14 * 3600
+    assert retry_after_s("resets Sunday 9am (UTC)", {}, sunday_at_ten) == 7 * 86400 - 3600
+
+
+def test_of_several_waits_the_last_one_counts() -> None:
+    log = "Rate limited. Try again in 17 seconds.\nRate limited. Try again in 11 seconds."
+    assert retry_after_s(log) == 11
