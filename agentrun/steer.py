@@ -98,7 +98,8 @@ def cancel_task(root: Path, task: str, reason: str = "") -> str:
     task_id = manager.resolve(task)
     view = manager.read(task_id)
     if view.state.status in {"succeeded", "cancelled"}:
-        raise UsageError(f"{task_id} has {view.state.status}: there is nothing to cancel")
+        ended = "has succeeded" if view.state.status == "succeeded" else "is cancelled already"
+        raise UsageError(f"{task_id} {ended}: there is nothing to cancel")
     if view.running:
         assert view.held is not None
         Mailbox(view.folder).post_cancellation(reason or "cancelled by a person")
