@@ -154,7 +154,7 @@ def _tell_kept(
         again = words.typed(["resume", state.task_id, "--workflow", str(file)])
         _warn(reporters, f"{kept}: `{again}` takes that")
         break
-    if asked is None or not (asked.inputs or asked.texts):
+    if asked is None or request.stub or not (asked.inputs or asked.texts):
         return
     mine = task.values.get(state.inputs) if state.inputs is not None else {}
     try:
