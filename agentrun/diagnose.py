@@ -1,7 +1,7 @@
-"""Diagnosing a task that no process works on: what `agentrun debug` proposes and applies.
+"""Diagnosing a task outside its run: what `agentrun debug` proposes and applies.
 
-The same analysts as in the loop (recovery/debugger/), asked on demand: memory and rules say what
-they know of each failed step; a person chooses.
+The same analysts as in the loop (recovery/debugger/), on demand: memory and rules say what they
+know about each failed step, and a person chooses.
 """
 
 from collections.abc import Mapping, Sequence
@@ -89,7 +89,7 @@ def events_of_fix(
     if inside is None or state.step(key).failure is None:
         raise UsageError(f"{key} has no failure to fix", f"agentrun debug {state.task_id}")
     incident = incident_at(state, values.get, inside, key)
-    fix = Fix(str(raw["type"]), raw.get("params") or {}, str(raw.get("reason", "")))
+    fix = Fix.from_json(raw)
     if problem := problem_of(fix, incident):
         raise UsageError(f"{fix.type} can't be applied: {problem}")
     kind = kind_of(fix.type)
@@ -152,13 +152,10 @@ def _journalled(state: TaskState, key: str, incident: Incident) -> list[Fix]:
     diagnosis = state.step(key).diagnosis
     if diagnosis is None:
         return []
-    fixes = [
-        Fix(str(raw["type"]), raw.get("params") or {}, str(raw.get("reason", "")))
-        for raw in diagnosis.proposals
-    ]
+    fixes = map(Fix.from_json, diagnosis.proposals)
     return [fix for fix in fixes if problem_of(fix, incident) is None]
 
 
 def _proposal(number: int, fix: Fix, incident: Incident, known: Known | None) -> Proposal:
-    record = "" if known is None else f"worked {known.worked:.0f} of {known.tries:.0f} times"
+    record = "" if known is None else known.record
     return Proposal(number, fix, diff_of(fix, incident), risk_of(fix, incident), record)

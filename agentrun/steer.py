@@ -1,7 +1,7 @@
-"""Steering: what a person does to a task that is not being run by this command.
+"""Steering: what a person does to a task that this command does not run itself.
 
-Owns `approve`, `cancel` and `fork`. A task that a live process holds is spoken to through its
-mailbox; any other is taken up, changed and let go.
+Owns `approve`, `cancel` and `fork`. A task that a live process holds gets a message through its
+mailbox; any other one is opened, changed and closed.
 """
 
 import asyncio
@@ -12,17 +12,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from agentrun.app import (
-    end_leftovers_of,
-    new_id,
-    secret_values,
-)
-from agentrun.changes import planned
+from agentrun.app import new_id
+from agentrun.changes import planned, secret_values
 from agentrun.clock import SteadyClock
 from agentrun.core import events as ev
 from agentrun.core.model import Workflow
 from agentrun.core.state import TaskState, apply
 from agentrun.errors import AgentrunError, UsageError, about
+from agentrun.leftovers import end_leftovers_of
 from agentrun.pinned import pinned_workflow
 from agentrun.requests import ResumeRequest
 from agentrun.runner import edit
@@ -32,7 +29,7 @@ from agentrun.store.task import TaskStore
 from agentrun.store.view import TaskView
 
 PATIENCE_S = 15.0
-"""How long a live process is waited for to take what it was told."""
+"""How long to wait for a live process to take its message."""
 LOOK_EVERY_S = 0.05
 
 
@@ -84,7 +81,7 @@ def _await_elsewhere(manager: CheckpointManager, task_id: str, host: str) -> Non
 
 
 def _until(over: Callable[[], bool]) -> bool:
-    """Wait until something is over; return whether it took too long."""
+    """Wait until something is over; return True if it took too long."""
     deadline = time.monotonic() + PATIENCE_S
     while not over():
         if time.monotonic() > deadline:

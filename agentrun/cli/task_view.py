@@ -22,8 +22,8 @@ TAIL_BYTES = 8192
 
 
 def open_view(settings: Settings, task: str, *, even_empty: bool = False) -> TaskView:
-    """Return the task that is meant. Raises UsageError when there is none, and Damaged when nothing
-    of it can be shown, unless that is what is looked at.
+    """Return the task that is meant. Raises UsageError if there is none, and Damaged if nothing of
+    it can be shown, unless `even_empty`.
     """
     manager = CheckpointManager(settings.root)
     task_id = manager.resolve(task)
@@ -79,7 +79,7 @@ def item_of(view: TaskView, state: TaskState, key: str) -> Json:
 def sources_of(
     view: TaskView, records: Sequence[ev.Recorded], tail_bytes: int = TAIL_BYTES
 ) -> Sources:
-    """Return where what is told of a failure comes from."""
+    """Return the sources of everything that is said about a failure."""
     return Sources(
         records,
         definition(view),

@@ -8,8 +8,8 @@ A task of 100,000 steps holds as many of them: `gc=False` keeps them out of the 
 sight, where they can't be part of a cycle.
 
 No file can hold half of a surrogate pair as UTF-8. It comes from JSON, from functions, and from
-what the system hands over in bytes that are no UTF-8; it is written as U+FFFD, as such bytes are
-that a program prints.
+what the system hands over in bytes that are no UTF-8. A value keeps it, as JSON's escape in a blob;
+any other text is written with U+FFFD in its place.
 """
 
 from collections.abc import Mapping

@@ -9,6 +9,7 @@ The library mends whatever it is given; so its answer counts only when it holds 
 numbers of the text's JSON, no more and no fewer.
 """
 
+import ast
 import contextlib
 import json
 import re
@@ -25,12 +26,16 @@ MAX_CHARS = 1_000_000
 MAX_DEPTH = 50
 
 _FENCE = re.compile(r"```[a-zA-Z0-9_-]*[ \t]*\n(.*?)(?:\n[ \t]*```|\Z)", re.DOTALL)
-_BEGINNING = re.compile(r"\{\s*[\"'\w/}#]|\[\s*[\"'{\[\]\d-]")
+_THOUGHT = re.compile(r"\s*<think(?:ing)?>")
+_END_OF_THOUGHT = re.compile(r"</think(?:ing)?>")
+_BEGINNING = re.compile(r"\{\s*[\"'“\w/}#]|\[\s*[\"'“{\[\]\d-]")
 _COMMENT = re.compile(r"(?<![:\w\"'])//[^\n]*|/\*.*?\*/|(?m:^[ \t]*#[^\n]*)", re.DOTALL)
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _COMMENT_OR_COMMA = re.compile(r'("(?:[^"\\]|\\.)*")|//[^\n]*|/\*.*?\*/|,(\s*[}\]])', re.DOTALL)
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])")
 _WORD = re.compile(r"\w+")
+_CLOSES = {'"': '"', "'": "'", "`": "`", "“": "”", "‘": "’"}
+"""What ends a quoted text. All but the first may also stand within a text."""
+_AFTER = re.compile(r"\s{0,99}(?:[,:}\]]|\Z)")
 _PYTHON = {"None": "null", "True": "true", "False": "false"}
 
 
@@ -51,11 +56,12 @@ def repair(text: str, spec: OutputSpec, validate: Validate) -> tuple[Json, str] 
 
 def _json_part(text: str) -> tuple[str | None, list[str]]:
     """Return the one piece of the text that is meant as JSON, and what was left out around it."""
+    text, told = _without_thought(text)
     fenced = [block for block in _FENCE.findall(text) if block.lstrip()[:1] in {"{", "["}]
     if len(fenced) > 1:
         return None, []
     if fenced:
-        return fenced[0].strip(), ["taken out of its code fence"]
+        return fenced[0].strip(), [*told, "taken out of its code fence"]
     begins = _BEGINNING.search(text)
     if begins is None:
         return None, []
@@ -64,27 +70,59 @@ def _json_part(text: str) -> tuple[str | None, list[str]]:
     if _starts_another(text, end):
         return None, []
     prose = text[:start].strip(" \t\r\n`") or text[end:].strip(" \t\r\n`")
-    return text[start:end], ["prose around it left out"] if prose else []
+    return text[start:end], [*told, "prose around it left out"] if prose else told
+
+
+def _without_thought(text: str) -> tuple[str, list[str]]:
+    """Return the text without what a model thought aloud before it; a thought without an end is
+    all there is.
+    """
+    if _THOUGHT.match(text) is None:
+        return text, []
+    end = _END_OF_THOUGHT.search(text)
+    return ("", []) if end is None else (text[end.end() :], ["the thought before it left out"])
 
 
 def _end_of_value(text: str, start: int) -> int:
     """Return where the brackets opened at `start` are closed again, or the end of the text."""
-    depth, quote, at = 0, "", start
-    while at < len(text):
-        char = text[at]
-        if quote:
-            at += char == "\\"
-            quote = "" if char == quote else quote
-        elif char == '"':
-            quote = char
-        elif char in "{[":
+    depth = 0
+    for at, char in enumerate(_blanked(text[start:]), start):
+        if char in "{[":
             depth += 1
         elif char in "}]":
             depth -= 1
             if depth == 0:
                 return at + 1
-        at += 1
     return len(text)
+
+
+def _blanked(text: str) -> str:
+    """Return the text with spaces for what stands in quotes, and `"` for a quote left open."""
+    kept: list[str] = []
+    before, at = "", 0
+    while at < len(text):
+        char = text[at]
+        if char == '"' or (char in _CLOSES and before in {"", "{", "[", ",", ":"}):
+            end = _end_of_text(text, at)
+            if end is None:
+                return "".join(kept) + '"' + " " * (len(text) - at - 1)
+            kept.append(" " * (end - at))
+            before, at = char, end
+        else:
+            kept.append(char)
+            before, at = before if char.isspace() else char, at + 1
+    return "".join(kept)
+
+
+def _end_of_text(text: str, start: int) -> int | None:
+    """Return where the text ends that is quoted from `start`; None where it is left open."""
+    closes = _CLOSES[text[start]]
+    at = start + 1
+    while at < len(text):
+        if text[at] == closes and (closes == '"' or _AFTER.match(text, at + 1)):
+            return at + 1
+        at += 1 + (text[at] == "\\")
+    return None
 
 
 def _starts_another(text: str, end: int) -> bool:
@@ -92,16 +130,27 @@ def _starts_another(text: str, end: int) -> bool:
 
 
 def _mended(body: str) -> Json | None:
-    """Read it as it is, without comments and trailing commas, closed, then as the library would."""
+    """Read it as it is, without comments and trailing commas, closed, as Python, as the library."""
     closed = "" if _cut_off(body) else "}" * len(_left_open(body))
     for text in (body, _COMMENT_OR_COMMA.sub(r"\1\2", body), body + closed):
         with contextlib.suppress(ValueError, RecursionError):
             return json.loads(text, strict=False, parse_constant=_refuse_constant)
-    return _guessed(body)
+    value = _literal(body)
+    return value if value is not None and _same_content(body, value) else _guessed(body)
 
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+def _literal(body: str) -> Json | None:
+    """Return the value of a Python literal that JSON can express."""
+    try:
+        value = ast.literal_eval(body)
+        again = json.loads(json.dumps(value, allow_nan=False))
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        return None
+    return again if again == value else None
 
 
 def _guessed(body: str) -> Json | None:
@@ -127,19 +176,19 @@ def _cut_off(body: str) -> bool:
     digits, unless something follows it; a list may have had more items.
     """
     end = body.rstrip()
-    if "[" in _left_open(body) or '"' in _QUOTED.sub("", body):
+    if "[" in _left_open(body) or '"' in _blanked(body):
         return True
     if end[-1:] in {"}", "]"}:
         return False
     if body == end and re.search(r"[\d.eE+-]$", end):
         return not re.search(r"\b(?:true|false|True|False|None)$", end)
-    return re.search(r'[{,]\s*"[^"\\]*"\s*$|[:,{]$', end) is not None
+    return re.search(r"[{,]\s*([\"'])[^\"'\\]*\1\s*$|[:,{]$", end) is not None
 
 
 def _left_open(body: str) -> str:
     """Return the brackets that are never closed, outermost first."""
     opened = ""
-    for bracket in re.findall(r"[{\[\]}]", _QUOTED.sub("", body)):
+    for bracket in re.findall(r"[{\[\]}]", _blanked(body)):
         if bracket in "{[":
             opened += bracket
         else:
@@ -148,14 +197,18 @@ def _left_open(body: str) -> str:
 
 
 def _same_content(body: str, value: Json) -> bool:
-    """Return whether the value holds every word of the text that is no comment, and no other, and
-    nothing became a text that was none.
+    """Return whether the value holds every word of the text that is no comment, and no other,
+    nothing became a text that was none, and no bracket went into a text.
     """
     meant = _COMMENT.sub(" ", body)
-    if re.search(r"\.\.\.|…", _QUOTED.sub("", meant)):
+    form = _blanked(meant)
+    if re.search(r"\.\.\.|…", form):
         return False
     plain = _unescaped(meant)
     atoms = list(_atoms(value, 0))
+    held = "".join(atom for _kind, atom in atoms)
+    if any(held.count(each) != meant.count(each) - form.count(each) for each in "{}[]"):
+        return False
     texts = (atom for kind, atom in atoms if kind == "text" and atom.strip())
     if not all(_stands_quoted(atom.lstrip()[:20], meant, plain) for atom in texts):
         return False

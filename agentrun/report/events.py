@@ -17,7 +17,7 @@ from agentrun.core.state import TaskState
 from agentrun.core.value import encoded
 from agentrun.report import words
 
-_ENDINGS = (
+ENDINGS = (
     ev.TaskPaused,
     ev.TaskSucceeded,
     ev.TaskFailed,
@@ -49,7 +49,7 @@ class EventsReporter:
         lines = []
         for recorded in records:
             shown = event_object(state.task_id, recorded)
-            if self._hold_last and isinstance(recorded.event, _ENDINGS):
+            if self._hold_last and isinstance(recorded.event, ENDINGS):
                 self._held = shown
             else:
                 lines.append(encoded(shown) + b"\n")

@@ -89,7 +89,7 @@ class Judge:
         from agentrun.failures.facts import facts_of
         from agentrun.failures.hints import hint_for
 
-        clean = self._without_secrets(evidence)
+        clean = self._without_secrets(_encodable(evidence))
         verdict: Verdict = classify(clean, self._rules, now=self._now())
         return Failure(
             verdict.category,
@@ -192,6 +192,12 @@ async def run_command(
     spec = {"command": command, "shell": "bash"}
     changed = msgspec.structs.replace(ctx, spec=spec, env=env, stdin=None, with_=None)
     return await registry.get("run").execute(changed)
+
+
+def _encodable(evidence: Evidence) -> Evidence:
+    """Return it with an escape for what no UTF-8 can hold: the failure goes into many files."""
+    text = evidence.text.encode("utf-8", "backslashreplace").decode()
+    return evidence if text == evidence.text else msgspec.structs.replace(evidence, text=text)
 
 
 def _message(evidence: Evidence) -> str:

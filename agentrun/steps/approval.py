@@ -9,7 +9,7 @@ from typing import Annotated
 
 from agentrun.core.failure import Evidence
 from agentrun.core.outcome import Success
-from agentrun.steps.kind import StepContext, StepKind
+from agentrun.steps.kind import OF_ATTEMPTS, StepContext, StepKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +40,5 @@ KIND = StepKind(
     execute=_execute,
     scalar="message",
     either=frozenset({"timeout"}),
-    refuses=frozenset(
-        {
-            "until",
-            "max_rounds",
-            "idle_timeout",
-            "retry",
-            "on_error",
-            "fallback",
-            "checks",
-            "output",
-            "env",
-            "cwd",
-            "stdin",
-            "with",
-            "component",
-            "idempotent",
-            "remedies",
-        }
-    ),
+    refuses=OF_ATTEMPTS,
 )

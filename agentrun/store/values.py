@@ -14,8 +14,8 @@ one fault at a time. A power cut may tear it or take it away; its hash tells. Wh
 damaged or gone, its copy gives the value back. A process that holds the task (`on_mend` is set)
 mends either of the two when it reads the value; others change nothing.
 
-JSON is what comes back: a tuple comes back as a list, NaN as null, a number beyond 64 bits exactly,
-and what is no Unicode as U+FFFD.
+JSON is what comes back: a tuple comes back as a list, NaN as null, a number beyond 64 bits and half
+of a surrogate pair exactly.
 Owns the cache of the blobs read last. Refuses to resolve `Items` (the state knows the children).
 """
 
@@ -28,7 +28,7 @@ from typing import TypeGuard
 import msgspec
 
 from agentrun.core.model import Json
-from agentrun.core.value import NOTHING, Blob, Inline, Value, encoded
+from agentrun.core.value import NOTHING, Blob, Inline, Value
 from agentrun.errors import Damaged, StoreError
 from agentrun.store.disk import Disk
 from agentrun.store.record import DECODE_ERRORS
@@ -42,6 +42,7 @@ COPY = ".copy"
 COPY_BYTES = 64 << 10
 """Larger values stand once, so that a task takes about the room of what it holds."""
 
+_encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder()
 
 
@@ -84,7 +85,7 @@ class ValueStore:
             try:
                 return Inline(_decoder.decode(text), used or None)
             except DECODE_ERRORS:
-                pass  # a number beyond what a line can hold: the blob's reader is more patient
+                pass  # a number or text that no line can hold: the blob's reader is more patient
         digest = sha256(text).hexdigest()
         self._stage(digest, text)
         return Blob(digest, len(text), used or None)
@@ -228,11 +229,22 @@ def read_copy(disk: Disk, path: str) -> bytes | None:
 
 def _encoded(value: Json) -> bytes:
     try:
-        return encoded(value)
+        return _encoder.encode(value)
     except RecursionError:
         raise ValueError("the value is nested too deeply to be written as JSON") from None
+    except UnicodeEncodeError:
+        return _escaped(value)
     except (TypeError, OverflowError) as error:
         raise ValueError(f"the value can't be written as JSON: {error}") from error
+
+
+def _escaped(value: Json) -> bytes:
+    """Encode text that no UTF-8 can hold: half of a surrogate pair (a model's emoji that was cut, a
+    byte of another encoding) stands as its escape. Such a value is always a blob.
+    """
+    import json
+
+    return json.dumps(msgspec.to_builtins(value), separators=(",", ":")).encode()
 
 
 def _decoded(text: bytes) -> Json:

@@ -13,7 +13,6 @@ from agentrun.workflow.expressions import (
     ExpressionError,
     expressions_in,
     has_expression,
-    single_expression,
 )
 from agentrun.workflow.findings import Findings
 from agentrun.workflow.hints import did_you_mean
@@ -31,6 +30,7 @@ from agentrun.workflow.names import (
 from agentrun.workflow.order import Ancestors, implicit_needs, sorted_by_needs, without_cycles
 from agentrun.workflow.shell import compile_shell
 from agentrun.workflow.steps import StepDraft, WayDraft
+from agentrun.workflow.template import single
 from agentrun.workflow.yaml_source import Path
 
 _CONDITION_NAMES = EVERYWHERE | {"always", "failed", "succeeded"}
@@ -215,7 +215,7 @@ def _check_commands(draft: StepDraft, findings: Findings) -> None:
         for index, check in enumerate(draft.model.checks):
             listed = isinstance(draft.raw.get("checks", []), list)
             at = draft.place("checks")
-            if has_expression(check) and single_expression(check) is None:
+            if has_expression(check) and single(check) is None:
                 _check_command(check, (*at, index) if listed else at, findings)
         for index, remedy in enumerate(draft.model.remedies):
             _check_command(remedy.run, (*draft.place("remedies"), index, "run"), findings)

@@ -12,12 +12,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from agentrun.workflow.schema_types import (
     AsName,
-    Codes,
     Condition,
     Count,
     Duration,
     EnvName,
     EnvValue,
+    ExitCodes,
     ForEach,
     Identifier,
     Kinds,
@@ -26,6 +26,7 @@ from agentrun.workflow.schema_types import (
     Regex,
     RetryOn,
     SecretName,
+    Statuses,
     Text,
     Texts,
 )
@@ -66,7 +67,8 @@ class RetryModel(Border):
         Duration | None, Field(description="bound on all attempts together, checked before waiting")
     ] = None
     on: Annotated[
-        RetryOn, Field(description="only these categories or kinds of failure; `any` for all")
+        RetryOn,
+        Field(description="only these categories or kinds of failure; `any` for all", min_length=1),
     ] = []
 
 
@@ -77,8 +79,8 @@ class MatchModel(Border):
     category: Annotated[
         Any, Field(description="`transient`, `recoverable`, `fatal`, or a list of them")
     ] = []
-    exit_code: Annotated[Codes, Field(description="exit codes of a process")] = []
-    status: Annotated[Codes, Field(description="HTTP status codes")] = []
+    exit_code: Annotated[ExitCodes, Field(description="exit codes of a process")] = []
+    status: Annotated[Statuses, Field(description="HTTP status codes")] = []
     text: Annotated[
         Regex | None, Field(description="a regular expression searched in what it printed")
     ] = None

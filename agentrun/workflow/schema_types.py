@@ -117,6 +117,8 @@ def _retry_on(value: object) -> str:
         raise ValueError(
             f"`{value}` is no kind or category of failure; {did_you_mean(str(value), known)}"
         )
+    if value == "security":
+        raise ValueError("a failure of kind security is never retried")
     return str(value)
 
 
@@ -190,13 +192,14 @@ RetryOn = Annotated[
         Annotated[
             str,
             BeforeValidator(_retry_on),
-            _schema("string", enum=[*CATEGORIES, *KINDS, ANY]),
+            _schema("string", enum=[*CATEGORIES, *(k for k in KINDS if k != "security"), ANY]),
         ]
     ],
     BeforeValidator(_one_or_many),
 ]
 Regex = Annotated[str, BeforeValidator(_regex), _schema("string", format="regex")]
-Codes = Annotated[list[Annotated[int, Field(ge=0, le=999)]], BeforeValidator(_one_or_many)]
+ExitCodes = Annotated[list[Annotated[int, Field(ge=0, le=255)]], BeforeValidator(_one_or_many)]
+Statuses = Annotated[list[Annotated[int, Field(ge=100, le=999)]], BeforeValidator(_one_or_many)]
 Texts = Annotated[
     list[Text],
     BeforeValidator(_one_or_many),

@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -51,6 +51,7 @@ class Incident:
     files: dict[str, str] = field(default_factory=dict)
     inputs: dict[str, Any] = field(default_factory=dict)
     before: int = 0
+    later: dict[str, Any] = field(default_factory=dict)
 
     @property
     def with_agent(self) -> Ending:
@@ -105,7 +106,11 @@ def run(incident: Incident, *, agent: bool, memory: dict[str, bytes] | None = No
 
 
 def again(incident: Incident, first: Ended) -> Ended:
-    """Run it anew, with nothing but what was learnt."""
+    """Run it anew, with nothing but what was learnt; where it says so, with other inputs, for which
+    what was learnt is wrong.
+    """
+    if incident.later:
+        incident = replace(incident, answer=None, agent=None, **incident.later)
     return run(incident, agent=True, memory=first.memory)
 
 

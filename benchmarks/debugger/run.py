@@ -50,7 +50,8 @@ def _report(
 ) -> dict[str, Any]:
     curable = [i for i, one in enumerate(incidents) if CURED in {one.rules, one.with_agent}]
     everything = [*rules, *agent, *(ended for _one, ended in second)]
-    by_memory = [e for _one, e in second if e.ending == CURED and e.by == "memory" and not e.asked]
+    same = [e for one, e in second if not one.later]
+    by_memory = [e for e in same if e.ending == CURED and e.by == "memory" and not e.asked]
     slow = [one.name for one, e in second if e.seconds > FAST_ENOUGH_S]
     walls = sorted(e.wall_s for _one, e in second) or [0.0]
     report = {
@@ -58,7 +59,7 @@ def _report(
         "curable": len(curable),
         "cured_by_rules_and_memory": sum(rules[i].ending == CURED for i in curable),
         "cured_with_an_agent": sum(agent[i].ending == CURED for i in curable),
-        "second_time": len(second),
+        "second_time": len(same),
         "second_time_by_memory_alone": len(by_memory),
         "second_time_slow": slow,
         "second_time_wall_s": {"median": walls[len(walls) // 2], "most": walls[-1]},
@@ -67,7 +68,7 @@ def _report(
         "unexpected": [e.problem for e in everything if e.problem],
     }
     bad = ("wrong_fixes_kept", "unsafe_fixes_applied_below_full", "unexpected", "second_time_slow")
-    good = not any(report[name] for name in bad) and len(by_memory) == len(second)
+    good = not any(report[name] for name in bad) and len(by_memory) == len(same)
     return {**report, "good": good}
 
 

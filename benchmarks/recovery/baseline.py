@@ -103,7 +103,7 @@ def _attempt(step: dict[str, Any], where: Place, outputs: dict[str, Any], *, kil
     env = where.env | {str(k): str(v) for k, v in step.get("env", {}).items()}
     try:
         process = subprocess.Popen(
-            command, cwd=where.folder, env=env, text=True, stdin=subprocess.PIPE,
+            command, cwd=where.folder, env=env, text=True, errors="replace", stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
     except OSError as error:
@@ -132,7 +132,10 @@ def _ended(
     if process.returncode:
         raise Failed(err.strip()[-200:] or f"exit {process.returncode}")
     if "agent" in step:
-        return str(json.loads(out)["result"])
+        try:
+            return str(json.loads(out)["result"])
+        except (ValueError, KeyError) as error:
+            raise Failed(f"no answer: {error}") from error
     return out.removesuffix("\n")
 
 

@@ -1,9 +1,9 @@
 """Scenarios as data, and the place each one runs in.
 
 A scenario is one line of `scenarios/*.yaml`: `steps` (and `limits`, `breakers`) are the workflow;
-`server` scripts what its server answers, `setup` is run before, `kill` ends agentrun when the file
-`now` appears, `then` is what is typed next; `expect` is the ending, `output` the result, `calls`
-how many calls the server gets, `check` a command that must work afterwards.
+`server` scripts what its server answers, `files` are there and `setup` is run before, `kill` ends
+agentrun when the file `now` appears, `then` is what is typed next; `expect` is the ending, `output`
+the result, `calls` how many calls the server gets, `check` a command that must work afterwards.
 """
 
 import contextlib
@@ -35,6 +35,7 @@ class Scenario:
     expect: Ending
     server: dict[str, list[Any]] | None = None
     setup: str = ""
+    files: dict[str, str] = field(default_factory=dict)
     limits: dict[str, Any] = field(default_factory=dict)
     breakers: dict[str, Any] = field(default_factory=dict)
     env: dict[str, str] = field(default_factory=dict)
@@ -94,7 +95,10 @@ def place(scenario: Scenario) -> Iterator[Place]:
     )
     with tempfile.TemporaryDirectory(prefix="recovery-") as made:
         folder = Path(made)
-        names = {"@URL@": server.url if server else "", "@PORT@": str(_free_port())}
+        for name, text in scenario.files.items():
+            (folder / name).write_text(text)
+        url = server.url if server else ""
+        names = {"@URL@": url, "@HOST@": url.removeprefix("http://"), "@PORT@": str(_free_port())}
         workflow = {"name": "scenario", "steps": scenario.steps} | {
             key: getattr(scenario, key) for key in WORKFLOW_KEYS if getattr(scenario, key)
         }

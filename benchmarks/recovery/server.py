@@ -15,7 +15,7 @@ from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-FAULTS = ("hang", "reset", "drop", "truncate", "garbage")
+FAULTS = ("hang", "reset", "drop", "truncate", "garbage", "stall", "chunks", "torn")
 LIMIT_PER_S = 10
 
 
@@ -95,6 +95,17 @@ class Server:
     def _truncate(self, handler: BaseHTTPRequestHandler) -> None:
         handler.wfile.write(b'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{"a": ')
 
+    def _stall(self, handler: BaseHTTPRequestHandler) -> None:
+        self._truncate(handler)
+        self._stopped.wait(60)
+
+    def _chunks(self, handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n{"a": \r\n')
+
+    def _torn(self, handler: BaseHTTPRequestHandler) -> None:
+        self._truncate(handler)
+        self._reset(handler)
+
     def _garbage(self, handler: BaseHTTPRequestHandler) -> None:
         handler.wfile.write(b"\x16\x03\x01 this is no HTTP\r\n\r\n")
 
@@ -104,10 +115,11 @@ def _send(handler: BaseHTTPRequestHandler, said: str) -> None:
     headers = {}
     while rest and "=" in (word := rest.split(maxsplit=1)[0]) and not word.startswith(("{", "[")):
         name, _, value = word.partition("=")
-        date = (
-            formatdate(time.time() + int(value[5:]), usegmt=True) if value[:5] == "date+" else value
-        )
-        headers[name] = date
+        if value.startswith("date+"):
+            value = formatdate(time.time() + int(value[5:]), usegmt=True)
+        elif value.startswith("epoch+"):
+            value = str(int(time.time()) + int(value[6:]))
+        headers[name] = value
         rest = rest[len(word) :].lstrip()
     body = rest.encode()
     handler.send_response(int(status))

@@ -1,12 +1,14 @@
 """A CLI described in the workflow."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from agentrun.core.failure import Evidence
+from agentrun.core.failure import Evidence, Kind
 from agentrun.core.outcome import Success, Usage
+from agentrun.failures.classify import classify
 from agentrun.steps.agent import GenericCli, component
 from agentrun.steps.agents.generic import at
 from tests.agents.fake_cli import FakeCli
@@ -93,6 +95,17 @@ def test_no_answer_at_its_path(world: World, fake: Fake) -> None:
 )
 def test_paths(path: str | None, found: object) -> None:
     assert at({"a": {"b": 1}, "l": ["x", "y"]}, path) == found
+
+
+@pytest.mark.parametrize("form", ["json", "jsonl", "text"])
+def test_an_answer_without_an_end_is_ended(world: World, fake: Fake, form: str) -> None:
+    fake("helper").prints(GOOD, then="head -c 18000000 /dev/zero | tr '\\0' x; sleep 60")
+    began = time.monotonic()
+    outcome = perform(world, {**DESCRIBED, "format": form})
+    assert isinstance(outcome, Evidence)
+    assert classify(outcome).kind is Kind.OUTPUT_FORMAT
+    assert "helper printed more than 16 MiB" in outcome.text
+    assert time.monotonic() - began < 30
 
 
 def test_what_it_is_called(world: World) -> None:

@@ -288,6 +288,8 @@ def test_max_turns(model: Model, ask: Ask) -> None:
     outcome = ask({**TOOLS, "max_turns": 2})
     assert isinstance(outcome, Evidence)
     assert len(model.seen) == 2
+    assert classify(outcome).kind is Kind.LOGIC
+    assert "max turns (2)" in outcome.text
 
 
 def test_an_unknown_model_has_no_price(world: World, model: Model, ask: Ask) -> None:

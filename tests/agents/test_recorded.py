@@ -303,6 +303,18 @@ def test_a_refusal_that_opencode_tells_keeps_its_structure(world: World, fake: F
     assert outcome.text.splitlines()[-1] == "bad key"
 
 
+def test_what_opencode_only_logs_is_its_error(world: World, fake: Fake) -> None:
+    logged = "timestamp=2026-11-29T18:12:34.608Z level=ERROR run=2a82faff message=failed ref=err_1"
+    logged += ' error="ProviderModelNotFoundError: Model not found: local/nope." cause="at x"\n'
+    data = {"message": "Unexpected server error. Check server logs for details.", "ref": "err_1"}
+    line = {"type": "error", "sessionID": "ses_1", "error": {"name": "UnknownError", "data": data}}
+    fake("opencode").prints(json.dumps(line) + "\n", logged, 1)
+    outcome = world.attempt({"cli": "opencode", "prompt": "x", "model": "local/nope"})
+    assert isinstance(outcome, Evidence)
+    assert outcome.text == "ProviderModelNotFoundError: Model not found: local/nope."
+    assert classify(outcome).kind is Kind.NOT_FOUND
+
+
 def test_opencode_asks_for_no_title(world: World, fake: Fake) -> None:
     opencode = fake("opencode").prints("")
     perform(world, "opencode")

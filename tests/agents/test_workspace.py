@@ -16,6 +16,7 @@ from tests.agents.world import World, failure
 
 Fake = Callable[[str], FakeCli]
 SPEC = {"cli": "claude", "prompt": "x", "workspace": "worktree"}
+COMMIT = "git -C 'd/a sub' -c user.name=t -c user.email=t@t commit -qm x --allow-empty"
 FAILED = failure(Kind.NETWORK, "reset")
 
 
@@ -86,6 +87,18 @@ def test_a_retry_finds_the_changes_or_not(
     assert ("were undone" in claude.calls[1].stdin) is not kept
 
 
+def test_a_lock_of_an_agent_that_was_ended_keeps_nothing_from_being_undone(
+    world: World, repo: Path, fake: Fake
+) -> None:
+    leave = 'touch "$(git rev-parse --git-dir)/index.lock"'
+    works(fake, f"echo two >> a.txt; {leave}; exit 1", "true")
+    spec = {**SPEC, "on_retry": "reset"}
+    world.attempt(spec)
+    second = world.attempt(spec, last_failure=FAILED, session=world.sessions[0])
+    assert isinstance(second, Success)
+    assert "+two" not in dict(second.extra)["patch"]
+
+
 def test_interrupted_work_is_never_undone(world: World, repo: Path, fake: Fake) -> None:
     works(fake, "echo two >> a.txt; exit 1", "true")
     spec = {**SPEC, "on_retry": "reset"}
@@ -134,6 +147,55 @@ def test_many_at_once_do_not_collide(world: World, repo: Path, fake: Fake) -> No
     for index, outcome in enumerate(asyncio.run(all_at_once())):
         assert isinstance(outcome, Success)
         assert f"+item-{index}\n" in dict(outcome.extra)["patch"]
+
+
+CONFIG = """
+[diff]
+    noprefix = true
+    external = false
+    relative = true
+[color]
+    ui = always
+"""
+
+
+def test_the_patch_is_for_git_apply_whatever_git_is_told_to_show(
+    world: World, repo: Path, fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (world.folder / ".gitconfig").write_text(CONFIG)
+    monkeypatch.setenv("HOME", str(world.folder))
+    works(fake, "echo two >> a.txt; printf 'caf\\351\\n' > latin.txt")
+    outcome = world.attempt(SPEC)
+    assert isinstance(outcome, Success)
+    patch = dict(outcome.extra)["patch"].encode("utf-8", "surrogateescape")
+    (repo.parent / "p.patch").write_bytes(patch)
+    git(repo, "apply", str(repo.parent / "p.patch"))
+    assert (repo / "latin.txt").read_bytes() == b"caf\xe9\n"
+
+
+@pytest.mark.parametrize("more", ["true", COMMIT])
+def test_a_repository_within_is_left_out_and_named(
+    world: World, repo: Path, fake: Fake, more: str
+) -> None:
+    works(fake, f"mkdir d; git init -q 'd/a sub'; {more}; echo two >> a.txt; echo f > d/f")
+    outcome = world.attempt(SPEC)
+    assert isinstance(outcome, Success)
+    patch = dict(outcome.extra)["patch"]
+    assert "+two" in patch
+    assert "+f" in patch
+    assert "a sub" not in patch
+    assert "d/a sub" in world.log.tail()
+
+
+def test_work_whose_patch_can_not_be_kept_is_paid_for_all_the_same(
+    world: World, repo: Path, fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workspace, "MAX_PATCH_BYTES", 10)
+    works(fake, "echo two >> a.txt")
+    outcome = world.attempt(SPEC)
+    assert isinstance(outcome, Evidence)
+    assert "ignore generated files" in outcome.text
+    assert [turn.usage.input_tokens for turn in world.turns if turn.usage] == [1000]
 
 
 def test_without_a_repository(world: World, fake: Fake) -> None:

@@ -16,7 +16,7 @@ SCENARIOS: list[dict[str, Any]] = [
 
 def test_there_are_enough_of_every_ending_and_no_name_twice() -> None:
     names = [scenario["name"] for scenario in SCENARIOS]
-    assert len(names) == len(set(names)) >= 60
+    assert len(names) == len(set(names)) >= 150
     assert {s["expect"] for s in SCENARIOS} == {
         "recovered", "continued", "halted", "parked", "escalated"
     }  # fmt: skip
@@ -26,5 +26,7 @@ def test_there_are_enough_of_every_ending_and_no_name_twice() -> None:
 def test_each_is_a_valid_workflow(scenario: dict[str, Any], tmp_path: Path) -> None:
     keys = ("steps", "limits", "breakers", "env")
     workflow = {"name": "scenario"} | {key: scenario[key] for key in keys if key in scenario}
+    for name, beside in scenario.get("files", {}).items():
+        (tmp_path / name).write_text(beside)
     text = yaml.safe_dump(workflow).replace("@URL@", "http://127.0.0.1:1").replace("@PORT@", "1")
     load_text(text, tmp_path / "w.yaml")

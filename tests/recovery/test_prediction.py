@@ -138,7 +138,8 @@ def test_a_step_that_is_slower_than_ever_is_told(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("agentrun.runner.watchful.LEAST_S", 0.2)
-    text = 'steps: [{id: a, run: "test ! -e slow || sleep 1"}]'
+    waits = "until grep -qs 'than ever' checkpoints/*/journal.jsonl; do sleep 0.05; done"
+    text = f'steps: [{{id: a, run: "test ! -e slow || {waits}"}}]'
     for _ in range(5):
         assert desk.run(text).state.warnings == ()
     (desk.folder / "slow").touch()

@@ -201,9 +201,9 @@ def test_everything_above_is_upstream_of_a_step_without_needs() -> None:
 
 
 def test_a_chain_of_ten_thousand_steps_is_read_in_linear_space_and_sane_time() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     workflow = load(chain(10_000))
-    assert time.perf_counter() - started < 20
+    assert time.process_time() - started < 20
     assert max(len(step.needs) for step in workflow.steps) == 1
 
 

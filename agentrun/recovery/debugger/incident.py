@@ -19,15 +19,15 @@ from agentrun.recovery.fallback import way
 
 MAX_PREVIEW = 2000
 MAX_UPSTREAM = 50
-"""Of so many steps above, the nearest, an incident shows the output."""
+"""An incident shows the outputs of at most this many steps above, the nearest ones."""
 
 
 class Incident(Struct, frozen=True):
     """One incident. `step` is the step as its current alternative does it; `upstream` the steps it
     needs, directly or not, nearest first and at most MAX_UPSTREAM, with the beginning of their
-    outputs; `repeatable` all of them that may run again; `inputs` the task's;
+    outputs; `repeatable` those of all such steps that may run again; `inputs` the task's;
     `environ` the names of variables that are set (no values); `elsewhere` the plain values that
-    other steps declare.
+    other steps declare, `set_elsewhere` the variables that they set, all to the same plain value.
     """
 
     key: str
@@ -41,6 +41,7 @@ class Incident(Struct, frozen=True):
     repeatable: frozenset[str] = frozenset()
     near_files: tuple[str, ...] = ()
     elsewhere: frozenset[str] = frozenset()
+    set_elsewhere: Mapping[str, str] = field(default_factory=dict)
     log_tail: str = ""
     succeeded_before: int = 0
 
@@ -89,6 +90,7 @@ def gather(
         _repeatable(workflow, step, task, address.parent_scope(key)),
         near_files,
         _values_elsewhere(workflow, step),
+        _set_elsewhere(workflow, step),
         state.failure.tail,
         succeeded_before,
     )
@@ -120,6 +122,18 @@ def _values_elsewhere(workflow: Workflow, step: Step) -> frozenset[str]:
             if isinstance(other.with_, Mapping):
                 found.update(map(str, other.with_.values()))
     return frozenset(found)
+
+
+def _set_elsewhere(workflow: Workflow, step: Step) -> dict[str, str]:
+    found: dict[str, set[str]] = {}
+    for other in workflow.steps:
+        for name, value in other.env.items() if other.id != step.id else ():
+            found.setdefault(name, set()).add(value)
+    return {
+        name: next(iter(values))
+        for name, values in found.items()
+        if len(values) == 1 and "${{" not in next(iter(values))
+    }
 
 
 def _repeatable(workflow: Workflow, step: Step, task: TaskState, scope: str) -> frozenset[str]:

@@ -12,7 +12,12 @@ from typing import Any
 
 from pydantic_ai import Agent, NativeOutput, StructuredDict, UsageLimits
 from pydantic_ai.agent import AgentRun, ModelRequestNode
-from pydantic_ai.exceptions import AgentRunError, UnexpectedModelBehavior, UserError
+from pydantic_ai.exceptions import (
+    AgentRunError,
+    UnexpectedModelBehavior,
+    UsageLimitExceeded,
+    UserError,
+)
 from pydantic_ai.messages import (
     ModelMessage,
     ModelResponse,
@@ -61,10 +66,14 @@ async def _answer(
     ctx: StepContext, spec: AgentSpec, name: str, start: api_history.Beginning, turns: "_Turns"
 ) -> Json | Evidence:
     """Return the model's answer, or evidence for the errors that have a meaning of their own."""
+    most = spec.max_turns or MAX_TURNS
     try:
         agent = _agent(build_model(name, spec, ctx.env), spec, ctx)
         with streams.PrintingTo(ctx.log):
-            return await turns.run(agent, start, spec.max_turns or MAX_TURNS)
+            return await turns.run(agent, start, most)
+    except UsageLimitExceeded:
+        text = f"max turns ({most}) exceeded: the model still asks for tools; see `max_turns`"
+        return Evidence("llm", text)
     except UnexpectedModelBehavior as error:
         if turns.last_text and ctx.output.form in {"schema", "json"}:
             return turns.last_text  # the runner says what does not fit, and repairs

@@ -212,13 +212,21 @@ class _Attempt:
             if is_strange(run, self._dialect):
                 version = await self._version()
                 failure = of_a_version(failure, run, self._dialect, version)
-            if answer.usage is not None and _counts(answer.usage):
-                await self._ctx.note(TurnDone(None, answer.usage))
+            await self._used(answer.usage)
             return failure
         extra: dict[str, Json] = {"denials": list(answer.denials)} if answer.denials else {}
-        extra |= await self._place.kept()
+        try:
+            extra |= await self._place.kept(self._ctx.log)
+        except workspace.WorkspaceError:
+            await self._used(answer.usage)
+            raise
         result = "" if answer.result is None else answer.result
         return Success(result, 0, answer.usage, self._session, tuple(extra.items()))
+
+    async def _used(self, usage: Usage | None) -> None:
+        """Count what a run used that is no success."""
+        if usage is not None and _counts(usage):
+            await self._ctx.note(TurnDone(None, usage))
 
 
 def _counts(usage: Usage) -> bool:

@@ -65,10 +65,11 @@ class Answer:
     """What is known of a run so far; filled while the CLI prints.
 
     `result` is the final answer. `failed` says that the CLI itself reported a failure, whatever
-    its exit code; `complete` that it came to its end. `hopeless` names why waiting on is no use
-    (the CLI waits by itself): it is ended then; `waits` why it may be, unless the CLI says within
-    a moment that it failed. `said` are the agent's own words on the way,
-    `turns` what single model turns used, by their ids, for CLIs that tell it before their end.
+    its exit code; `complete` that it came to its end. `hopeless` says why it is no use to wait any
+    longer (the CLI only waits), so that it is ended; `waits` says why that may be so, unless the
+    CLI reports within a moment that it failed. `flooded` says that it printed more than can be an
+    answer, and is ended for that. `said` holds the agent's own words on the way. `turns` holds what
+    single model turns used, by their ids, for CLIs that report it as they go.
     """
 
     result: Json = None
@@ -82,6 +83,7 @@ class Answer:
     denials: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     hopeless: str = ""
+    flooded: bool = False
     waits: str = ""
     turns: dict[str, Usage] = field(default_factory=dict)
 
@@ -112,10 +114,10 @@ class Dialect:
     `read` gets one string). `ends` says that a good run always ends in a line of its own, so that
     its absence is a failure. `system` says that it takes `system` by itself, `resumes` that it can
     go on in a session, `forks` that it can branch one off, `cumulative` that its usage counts the
-    whole session, earlier runs included, `used` finds that in the CLI's own files. `status` finds
-    the HTTP status in what it printed when its JSON lacks it. `overhear` is handed what stands on
-    standard error, `advice` matches what is no use to anybody there. `tested` is the version whose
-    output is known for certain.
+    whole session, earlier runs included; `used` finds that in the CLI's own files. `status` finds
+    the HTTP status in what it printed if its JSON lacks it. `overhear` is given what it prints on
+    standard error; `advice` matches what is useless there. `tested` is the version whose output is
+    known for certain.
     """
 
     name: str

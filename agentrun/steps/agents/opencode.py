@@ -130,6 +130,8 @@ def _usage(part: Mapping[str, Json]) -> Usage:
 def _read_error(error: Mapping[str, Json], answer: Answer) -> None:
     data = as_object(error.get("data"))
     words = [str(data.get("message") or error.get("name") or "")]
+    if answer.error and _SEE_LOG in words[0]:
+        words = []
     if isinstance(body := data.get("responseBody"), str):
         words.insert(0, body)
     answer.fail("\n".join(words), as_status(data.get("statusCode")))
@@ -141,8 +143,16 @@ _LOGGED = re.compile(r"^timestamp=\S+ level=.*\n?", re.MULTILINE)
 _REFUSED = re.compile(r'message="stream error"(?!.* small=true).* error\.error="((?:[^"\\]|\\.)*)"')
 
 
+_BROKE = re.compile(r'message=failed ref=\S+ error="((?:[^"\\]|\\.)*)"')
+_SEE_LOG = "Check server logs for details"
+
+
 def overhear(text: str, answer: Answer) -> None:
-    """Take what it logs: a refused request is the end, or will be retried."""
+    """Take what it logs: a refused request is the end, or will be retried; and what broke within,
+    of which its last line only says that it is logged.
+    """
+    if found := _BROKE.search(text):
+        answer.error = found[1]
     if found := _REFUSED.search(text):
         answer.waits = found[1]
 

@@ -1,7 +1,8 @@
 """Runs a CLI once and tells its session the moment it is known.
 
 Owns the process while it lives: when the session's name is printed, `on_session` is awaited while
-the CLI works on; when the CLI says that it only waits (`Answer.hopeless`), it is ended.
+the CLI works on; when the CLI says that it only waits (`Answer.hopeless`), or prints without an
+end (`Answer.flooded`), it is ended.
 """
 
 import asyncio
@@ -15,15 +16,15 @@ from agentrun.steps.kind import StepContext
 from agentrun.steps.process import Exit, run_process
 
 WAIT_GRACE_S = 1.5
-"""So long a CLI that seems to wait by itself has to say that it failed."""
+"""How long a CLI that seems to wait by itself has to report that it failed."""
 
 HURRY_S = 0.2
-"""So long after being asked to end it, it is made to hurry."""
+"""How long after it was asked to end it is made to hurry."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How one run of a CLI ended. `exit` is None when it was ended as hopeless; `aside` is what it
+    """How one run of a CLI ended. `exit` is None when it was ended by us; `aside` is what it
     printed beside its JSON, `printed` the end of everything, `values` how many JSON values it
     printed.
     """
@@ -60,7 +61,7 @@ async def run_cli(
         await _watch(process, reading, on_session)
     finally:
         await _end(process, hurry=bool(reading.answer.hopeless and reading.answer.waits))
-    if reading.answer.hopeless and process.cancelled():
+    if process.cancelled():
         return Run(None, reading.answer, reading.aside, ctx.log.tail(), reading.values)
     ended = process.result()
     reading.end()
@@ -84,7 +85,7 @@ async def _watch(
             await asyncio.wait((process,), timeout=WAIT_GRACE_S)
             if not process.done() and not reading.answer.failed:
                 reading.answer.hopeless = reading.answer.waits
-        if reading.answer.hopeless:
+        if reading.answer.hopeless or reading.answer.flooded:
             return
         if reading.answer.session is not None:
             await on_session(reading.answer.session)

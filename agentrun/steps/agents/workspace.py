@@ -3,7 +3,8 @@
 A worktree lies in the step's state folder, so steps, items and tasks never collide; it is detached
 at the commit that was checked out when it was made. What the agent changed, committed or not, is
 the difference from that commit: it becomes the step's `.patch` (text for `git apply`), stands in
-the checkpoint and is applied to nothing by itself. Ignored files are not part of it.
+the checkpoint and is applied to nothing by itself. Ignored files and repositories made within are
+not part of it.
 
 `on_retry: reset` puts the worktree back before a retry of a failed attempt; a person can look at
 what the failed one left until then. Interrupted work is never undone. The worktree stays until the
@@ -26,13 +27,17 @@ from msgspec import Struct
 
 from agentrun.core.model import Json
 from agentrun.steps.agent import AgentSpec
-from agentrun.steps.kind import StepContext
+from agentrun.steps.kind import AttemptLog, StepContext
 
 FOLDER = "worktree"
 BEGUN_FILE = "worktree.json"
 LOCK_FILE = "agentrun-worktree.lock"
 GIT_TIMEOUT_S = 300.0
 MAX_PATCH_BYTES = 32 * 1024 * 1024
+_PLAIN = (
+    "--binary", "--unified=3", "--no-color", "--no-ext-diff", "--no-textconv", "--no-relative",
+    "--src-prefix=a/", "--dst-prefix=b/", "--submodule=short",
+)  # fmt: skip
 
 
 class WorkspaceError(Exception):
@@ -54,11 +59,14 @@ class Workspace:
     base: str = ""
     undone: bool = False
 
-    async def kept(self) -> dict[str, Json]:
-        """Return what is kept of the work beside the answer."""
+    async def kept(self, log: AttemptLog) -> dict[str, Json]:
+        """Return what is kept of the work beside the answer; the log is told what is not."""
         if self.tree is None:
             return {}
-        patch = await asyncio.to_thread(_patch, self.tree, self.base)
+        patch, left_out = await asyncio.to_thread(_patch, self.tree, self.base)
+        for each in left_out:
+            line = f"[agentrun] {each} is a git repository of its own: it is not in the patch\n"
+            log.write(line.encode("utf-8", "surrogateescape"))
         return {"patch": patch, "worktree": str(self.tree)}
 
 
@@ -76,7 +84,7 @@ def _enter(ctx: StepContext, spec: AgentSpec) -> Workspace:
     if begun is None or begun.is_over(ctx) or not _usable(tree):
         begun = Begun(_add(ctx, tree))
     elif spec.on_retry == "reset" and ctx.last_failure is not None:
-        _reset(tree, begun.base)
+        _reset(ctx, tree, begun.base)
         undone = True
     begun = Begun(begun.base, ctx.idempotency_key, ctx.round)
     path.write_bytes(msgspec.json.encode(begun))
@@ -123,9 +131,9 @@ def _usable(tree: Path) -> bool:
     return Path(top.strip()).resolve() == tree.resolve()
 
 
-def _add(ctx: StepContext, tree: Path) -> str:
+def _add(ctx: StepContext, tree: Path, at: str = "HEAD") -> str:
     """Make the worktree and return its commit; what was there before is replaced."""
-    base = _repo_git(ctx, "rev-parse", "--verify", "HEAD^{commit}").strip()
+    base = _repo_git(ctx, "rev-parse", "--verify", f"{at}^{{commit}}").strip()
     if tree.exists():
         shutil.rmtree(tree)
     with _alone(ctx.cwd):
@@ -133,25 +141,34 @@ def _add(ctx: StepContext, tree: Path) -> str:
     return base
 
 
-def _reset(tree: Path, base: str) -> None:
-    _git(tree, "checkout", "--quiet", "--force", "--detach", base)
-    _git(tree, "reset", "--quiet", "--hard", base)
-    _git(tree, "clean", "--quiet", "-ffdx")
+def _reset(ctx: StepContext, tree: Path, base: str) -> None:
+    """Put it back; where git can't (a lock of an agent that was ended), make it anew."""
+    try:
+        _git(tree, "checkout", "--quiet", "--force", "--detach", base)
+        _git(tree, "reset", "--quiet", "--hard", base)
+        _git(tree, "clean", "--quiet", "-ffdx")
+    except WorkspaceError:
+        _add(ctx, tree, base)
 
 
-def _patch(tree: Path, base: str) -> str:
-    """Return the difference from the beginning, new files included, by an index of our own."""
+def _patch(tree: Path, base: str) -> tuple[str, list[str]]:
+    """Return the difference from the beginning, new files included, by an index of our own, and
+    which new repositories are not in it. No setting of the user's git changes its form.
+    """
     with tempfile.TemporaryDirectory(prefix="agentrun-") as folder:
         env = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
         _git(tree, "read-tree", base, env=env)
-        _git(tree, "add", "--all", env=env)
-        patch = _git(tree, "diff", "--cached", "--binary", "--no-color", base, env=env)
+        others = _git(tree, "ls-files", "--others", "--exclude-standard", "-z", env=env)
+        within = [each[:-1] for each in others.split("\0") if each.endswith("/")]
+        but = [f":(exclude,literal){each}" for each in within]
+        _git(tree, "add", "--all", "--", ".", *but, env=env)
+        patch = _git(tree, "diff", "--cached", *_PLAIN, base, env=env)
     if len(patch) > MAX_PATCH_BYTES:
         raise WorkspaceError(
             f"the agent's change is {len(patch):,} characters, more than the {MAX_PATCH_BYTES:,}"
             f" that are kept; it is in {tree}: ignore generated files in .gitignore"
         )
-    return patch
+    return patch, within
 
 
 def forget(state_dir: Path) -> None:

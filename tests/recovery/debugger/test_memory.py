@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from agentrun.core.model import Step
 from agentrun.recovery.debugger.analysts import memory as analyst
 from agentrun.recovery.debugger.fixes import Fix
 from agentrun.recovery.debugger.memory import (
@@ -20,7 +21,7 @@ from agentrun.recovery.debugger.memory import (
     Seen,
 )
 from agentrun.store.manager import CheckpointManager
-from tests.recovery.debugger.incidents import incident
+from tests.recovery.debugger.incidents import a_step, incident
 
 NOW = 1_000_000_000.0
 SEEN = Seen("f1", "a", "logic", "exit code 1: no")
@@ -274,3 +275,33 @@ def test_a_fix_that_works_half_the_time_is_not_proposed(memory: FixMemory) -> No
     for number in range(4):
         memory.learn(Seen(of.fingerprint), FIX, at(f"t{number}", NOW), worked=number % 2 == 0)
     assert analyst.analyse(of, memory, NOW) is None
+
+
+DAY = Fix("set_parameter", {"name": "day", "value": "2026-11-23"})
+REGION = Fix("set_env", {"name": "REGION", "value": "eu"})
+HINT = Fix("add_to_prompt", {"text": "The day is the 23rd."})
+
+
+@pytest.mark.parametrize(
+    ("fix", "step", "inputs", "lasts"),
+    [
+        (DAY, a_step("python", with_={"day": "23.11.2026"}), {}, True),
+        (DAY, a_step("python", with_={"day": "${{ steps.fetch.output }}"}), {}, False),
+        (DAY, a_step("python", with_={"day": ["${{ item }}"]}), {}, False),
+        (REGION, a_step(), {"region": "eu"}, True),
+        (REGION, a_step(), {"region": "us"}, False),
+        (REGION, a_step(), {}, True),
+        (REGION, a_step(env={"REGION": "ue"}), {}, True),
+        (REGION, a_step(env={"REGION": "${{ item }}"}), {}, False),
+        (HINT, a_step("agent", spec={"prompt": "Which day?"}), {}, True),
+        (HINT, a_step("agent", spec={"prompt": "Which day? ${{ item }}"}), {}, False),
+        (HINT, a_step("agent", spec={"prompt_file": "p.md"}), {}, False),
+    ],
+)
+def test_a_value_that_was_right_for_other_data_is_not_proposed(
+    memory: FixMemory, fix: Fix, step: Step, inputs: dict[str, Any], lasts: bool
+) -> None:
+    of = incident(step, inputs=inputs)
+    memory.learn(Seen(of.fingerprint), fix, at("t1", NOW), worked=True)
+    said = analyst.analyse(of, memory, NOW)
+    assert (said is not None and said.fixes == (fix,)) is lasts

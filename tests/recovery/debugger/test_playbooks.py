@@ -193,3 +193,76 @@ def test_what_is_not_ready_yet_is_waited_for(message: str) -> None:
 )
 def test_what_will_not_come_is_not_waited_for(message: str) -> None:
     assert proposed(says(message)) == []
+
+
+def test_the_value_of_other_steps_is_proposed_and_left_to_a_person() -> None:
+    more: dict[str, Any] = {"set_elsewhere": {"STAGE": "dev"}}
+    of = says("bash: line 1: STAGE: unbound variable", **more)
+    fix = Fix("set_env", {"name": "STAGE", "value": "dev"})
+    assert proposed(of) == [(fix.type, fix.params)]
+    assert risk_of(fix, of) == "full"
+    assert (
+        proposed(says("bash: STAGE: unbound variable", environ=frozenset({"STAGE"}), **more)) == []
+    )
+    assert proposed(says("STAGE dev is full", **more)) == []
+
+
+def test_a_text_that_says_true_or_false_is_made_that() -> None:
+    step = a_step("python", with_={"strict": "False", "mode": "x"})
+    of = says("TypeError: strict must be a bool, not str", step=step)
+    assert proposed(of) == [("set_parameter", {"name": "strict", "value": False})]
+    for with_ in ({"strict": "no"}, {"strict": "true", "fast": "true"}):
+        assert proposed(says("strict must be a bool", step=a_step("python", with_=with_))) == []
+
+
+TABLE = "name;price\na;2,5\nb;3\n"
+
+
+@pytest.mark.parametrize(
+    ("table", "declared", "wanted"),
+    [
+        (TABLE, ",", ";"),
+        ("name\tprice\na\t2,5\n", ";", "\t"),
+        ("name;price,eur\na;2\n", ",", None),
+        ("name;price\na;2;3\nb;3\n", ",", None),
+        ("name;price|eur\na;2|3\n", ",", None),
+        ("name;price", ",", None),
+        (TABLE, "tab", None),
+    ],
+)
+def test_a_table_is_read_with_the_separator_that_it_has(
+    table: str, declared: str, wanted: str | None
+) -> None:
+    with_ = {"table": "${{ steps.fetch.output }}", "separator": declared}
+    of = says("KeyError: 'price'", step=a_step("python", with_=with_), upstream={"fetch": table})
+    assert proposed(of) == (
+        [] if wanted is None else [("set_parameter", {"name": "separator", "value": wanted})]
+    )
+    for fix in (fix for said in rules.analyse(of) for fix in said.fixes):
+        assert risk_of(fix, of) == "safe"
+
+
+@pytest.mark.parametrize(
+    ("message", "preview", "cleans"),
+    [
+        ("KeyError: 'name'", "\ufeffname,price\na,1\n", True),
+        ("KeyError: 'name'", "name,price\na,1\n", False),
+        ("seq: invalid floating point argument: '3\\r'", "3\r\n", True),
+        ("bash: $'ls\\r': command not found", "ls\r\n", True),
+        ("seq: invalid floating point argument: '3\\r'", "3\n", False),
+        ("seq: invalid floating point argument: 'x'", "x\r\n", False),
+    ],
+)
+def test_what_is_not_seen_is_taken_out(message: str, preview: str, cleans: bool) -> None:
+    step = a_step(stdin="${{ steps.fetch.output }}")
+    of = says(message, step=step, upstream={"fetch": preview})
+    assert (("clean_input", {}) in proposed(of)) is cleans
+
+
+@pytest.mark.parametrize("name", ["PACKAGE", "docker_image", "repo", "tool_name", "scripts"])
+def test_what_is_fetched_or_run_is_not_named_by_a_log(name: str) -> None:
+    message = "unknown 'requests', did you mean reqests?"
+    for step in (a_step("python", with_={name: "requests"}), a_step(env={name: "requests"})):
+        of = says(message, step=step)
+        ((kind, params),) = proposed(of)
+        assert risk_of(Fix(kind, params), of) == "full"

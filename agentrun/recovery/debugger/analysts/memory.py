@@ -1,6 +1,9 @@
-"""Knows the incident from before: proposes what worked, best first."""
+"""Knows the incident from before: proposes what worked, best first, as far as it holds for the data
+of this run too.
+"""
 
 from agentrun.recovery.debugger.diagnosis import Diagnosis
+from agentrun.recovery.debugger.fixes import lasts
 from agentrun.recovery.debugger.incident import Incident
 from agentrun.recovery.debugger.memory import FixMemory
 
@@ -10,7 +13,8 @@ ENOUGH = 0.5
 
 def analyse(incident: Incident, memory: FixMemory, now: float) -> Diagnosis | None:
     """Return what cured this pattern before, or None when nothing did."""
-    known = [each for each in memory.recall(incident.fingerprint, now) if each.chance > ENOUGH]
+    recalled = memory.recall(incident.fingerprint, now)
+    known = [each for each in recalled if each.chance > ENOUGH and lasts(each.fix, incident)]
     if not known:
         return None
     best = known[0]

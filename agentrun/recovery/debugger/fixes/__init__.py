@@ -9,7 +9,7 @@ and which is taken back when the attempt fails; four change the course of the ta
 import hashlib
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Literal
+from typing import Literal, Self
 
 import msgspec
 from msgspec import Struct, field
@@ -40,11 +40,17 @@ class Fix(Struct, frozen=True, omit_defaults=True):
         """Return the fix as it stands in events."""
         return {"id": self.id, **msgspec.to_builtins(self)}
 
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Json]) -> Self:
+        """Return the fix that stands in an event."""
+        return cls(str(raw["type"]), raw.get("params") or {}, str(raw.get("reason", "")))
+
 
 class FixKind(Struct, frozen=True):
     """A kind of fix. `problem` returns why the parameters don't fit, None when they do; `change`
     the keys of an `Adjustment` (recovery/adjust); `diff` the lines that show what changes. `risk`
-    may depend on the parameters.
+    may depend on the parameters. `lasts` says whether what cured this incident may be right for the
+    next one of its pattern, whose data may be others: a value in place of an expression may not.
     """
 
     name: str
@@ -54,6 +60,7 @@ class FixKind(Struct, frozen=True):
     risk: Risk | Callable[[Mapping[str, Json], Incident], Risk] = "safe"
     course: Course = "attempt"
     change: Callable[[Mapping[str, Json], Incident], Mapping[str, Json]] = lambda _p, _i: {}
+    lasts: Callable[[Mapping[str, Json], Incident], bool] = lambda _p, _i: True
     params: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -104,6 +111,17 @@ def risk_of(fix: Fix, incident: Incident) -> Risk:
     return kind.risk if isinstance(kind.risk, str) else kind.risk(fix.params, incident)
 
 
+def lasts(fix: Fix, incident: Incident) -> bool:
+    """Return whether a fix that cured an earlier incident of this pattern holds for this one."""
+    kind = kind_of(fix.type)
+    return kind is not None and kind.lasts(fix.params, incident)
+
+
+def has_expression(value: Json) -> bool:
+    """Return whether what the workflow declares is another in every run."""
+    return "${{" in str(value)
+
+
 def adjustments_of(fix: Fix, incident: Incident) -> tuple[Adjustment, ...]:
     """Return what the fix changes about the next attempt."""
     kind = kind_of(fix.type)
@@ -120,7 +138,7 @@ def diff_of(fix: Fix, incident: Incident) -> str:
 
 def expression_problem(value: Json) -> str | None:
     """Return why a value can't be set: what a fix sets is a value, never an expression."""
-    return "an expression can't be set" if "${{" in str(value) else None
+    return "an expression can't be set" if has_expression(value) else None
 
 
 def text_problem(value: Json, name: str) -> str | None:

@@ -5,7 +5,7 @@ for `full`: the hint may come from an agent that believed what a log told it.
 from collections.abc import Mapping
 
 from agentrun.core.model import Json
-from agentrun.recovery.debugger.fixes import FixKind, text_problem
+from agentrun.recovery.debugger.fixes import FixKind, has_expression, text_problem
 from agentrun.recovery.debugger.fixes.reach import gives_orders
 from agentrun.recovery.debugger.incident import Incident
 
@@ -14,6 +14,11 @@ def _problem(params: Mapping[str, Json], incident: Incident) -> str | None:
     if incident.step.kind != "agent":
         return "the step has no prompt"
     return text_problem(params.get("text"), "text")
+
+
+def _lasts(_params: Mapping[str, Json], incident: Incident) -> bool:
+    spec = incident.step.spec
+    return spec.get("prompt_file") is None and not has_expression(dict(spec))
 
 
 KIND = FixKind(
@@ -25,5 +30,6 @@ KIND = FixKind(
     ),
     risk=lambda params, _incident: "full" if gives_orders(str(params["text"])) else "safe",
     change=lambda params, _incident: {"prompt_addition": params["text"]},
+    lasts=_lasts,
     params={"text": "what the agent should know"},
 )

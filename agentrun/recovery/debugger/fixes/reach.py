@@ -2,7 +2,8 @@
 
 A value that names another host, leaves the step's folder, looks like an option of a program, or
 brings shell syntax along (`;`, `|`, `$(`) may change what is run or whom it talks to, however
-harmless the parameter's name: that is for `full`.
+harmless the parameter's name: that is for `full`. So is any other value of a parameter that says
+what is fetched or run (`package`, `image`, `script`): a log can name one that is a slip away.
 """
 
 import posixpath
@@ -11,9 +12,24 @@ from urllib.parse import urlsplit
 
 from agentrun.core.model import Json
 
+SEPARATORS = (",", ";", "\t", "|")
+"""What separates the columns of a table: one alone in place of another is no shell syntax."""
 _SHELL = re.compile(r"[;|&`<>\n]|\$[({A-Za-z_]")
 _SHELL_IN_URL = re.compile(r"[\s;|`<>]|\$[({A-Za-z_]")
 _ORDER = re.compile(r"://(?!localhost\b|127\.|\[::1\]|0\.0\.0\.0)|\|\s*\w*sh\b|\$\(")
+
+
+_CODE = re.compile(
+    r"(?:.*[_-])?(?:package|pkg|module|image|repo|repository|plugin|extension|action|dependency"
+    r"|library|crate|gem|formula|chart|script|command|program|binary|tool|provider|registry)s?"
+    r"(?:[_-](?:name|id|slug|tag|ref))?",
+    re.IGNORECASE,
+)
+
+
+def names_code(name: str) -> bool:
+    """Return whether a parameter of that name says what is fetched or run."""
+    return _CODE.fullmatch(name) is not None
 
 
 def goes_elsewhere(old: Json, new: Json) -> bool:
@@ -27,6 +43,8 @@ def goes_elsewhere(old: Json, new: Json) -> bool:
     before = old if isinstance(old, str) else ""
     if "://" in new:
         return _host(new) != _host(before) or _brings(_SHELL_IN_URL, before, new)
+    if before in SEPARATORS and new in SEPARATORS:
+        return False
     if _brings(_SHELL, before, new):
         return True
     if new.startswith("-"):

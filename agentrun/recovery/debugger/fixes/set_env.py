@@ -2,15 +2,22 @@
 
 Safe are variables that the workflow knows (declared by the step, or named like an input) and a few
 that only say how to print; all others may decide what is run, and are for `full`. So is a variable
-that the step runs (`eval "$X"`, `$X --flag`, `python3 "$X"`). Credentials are never set.
+that the step runs (`eval "$X"`, `$X --flag`, `python3 "$X"`) or that names what is fetched
+(`PACKAGE`). Credentials are never set.
 """
 
 import re
 from collections.abc import Mapping
 
 from agentrun.core.model import Json
-from agentrun.recovery.debugger.fixes import FixKind, Risk, expression_problem, text_problem
-from agentrun.recovery.debugger.fixes.reach import goes_elsewhere
+from agentrun.recovery.debugger.fixes import (
+    FixKind,
+    Risk,
+    expression_problem,
+    has_expression,
+    text_problem,
+)
+from agentrun.recovery.debugger.fixes.reach import goes_elsewhere, names_code
 from agentrun.recovery.debugger.incident import Incident
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
@@ -59,9 +66,18 @@ def _risk(params: Mapping[str, Json], incident: Incident) -> Risk:
     if any(key.upper() == name.upper() and str(v) == value for key, v in incident.inputs.items()):
         return "safe"
     declared = incident.step.env.get(name)
-    if declared is None or goes_elsewhere(declared, value) or _is_run(name, incident):
+    if declared is None or goes_elsewhere(declared, value):
         return "full"
-    return "safe"
+    return "full" if names_code(name) or _is_run(name, incident) else "safe"
+
+
+def _lasts(params: Mapping[str, Json], incident: Incident) -> bool:
+    name, value = str(params.get("name")), params.get("value")
+    declared = incident.step.env.get(name)
+    if declared is not None:
+        return not has_expression(declared)
+    named = [str(v) for key, v in incident.inputs.items() if key.upper() == name.upper()]
+    return not named or value in named
 
 
 def _is_run(name: str, incident: Incident) -> bool:
@@ -85,5 +101,6 @@ KIND = FixKind(
     diff=_diff,
     risk=_risk,
     change=lambda params, _incident: {"env": {str(params["name"]): str(params["value"])}},
+    lasts=_lasts,
     params={"name": "the variable", "value": "its value"},
 )

@@ -1,7 +1,7 @@
 """Change a parameter of the step: an entry of `with`, or a key of its kind that is no program text.
 
 What is run (a command, a function, a URL's host, a prompt) is out of reach. A value that reaches
-for another host or place than the one before is for `full`.
+for another host or place than the one before, or names another package, is for `full`.
 """
 
 from collections.abc import Mapping
@@ -9,15 +9,21 @@ from collections.abc import Mapping
 import msgspec
 
 from agentrun.core.model import Json
-from agentrun.recovery.debugger.fixes import MAX_TEXT, FixKind, Risk, expression_problem
-from agentrun.recovery.debugger.fixes.reach import goes_elsewhere
+from agentrun.recovery.debugger.fixes import (
+    MAX_TEXT,
+    FixKind,
+    Risk,
+    expression_problem,
+    has_expression,
+)
+from agentrun.recovery.debugger.fixes.reach import goes_elsewhere, names_code
 from agentrun.recovery.debugger.incident import Incident
 
 OPEN_KEYS: Mapping[str, frozenset[str]] = {
     "agent": frozenset({"max_turns", "max_tokens", "temperature"}),
-    "http": frozenset({"expect", "max_bytes"}) - {"expect"},
+    "http": frozenset({"max_bytes"}),
 }
-"""Keys of a kind's own that a fix may change. `expect` is a check, and no fix loosens a check."""
+"""A kind's own keys that a fix may change. Not `expect`: it is a check, and no fix loosens one."""
 
 
 def _problem(params: Mapping[str, Json], incident: Incident) -> str | None:
@@ -37,10 +43,17 @@ def _problem(params: Mapping[str, Json], incident: Incident) -> str | None:
     return "it has this value already" if with_[name] == value else None
 
 
+def _lasts(params: Mapping[str, Json], incident: Incident) -> bool:
+    name, with_ = params.get("name"), incident.step.with_
+    before = with_.get(name) if isinstance(with_, Mapping) else None
+    return not has_expression(before if before is not None else incident.step.spec.get(str(name)))
+
+
 def _risk(params: Mapping[str, Json], incident: Incident) -> Risk:
     with_ = incident.step.with_
     before = with_.get(params.get("name")) if isinstance(with_, Mapping) else None
-    return "full" if goes_elsewhere(before, params.get("value")) else "safe"
+    reaches = names_code(str(params.get("name"))) or goes_elsewhere(before, params.get("value"))
+    return "full" if reaches else "safe"
 
 
 def _change(params: Mapping[str, Json], incident: Incident) -> Mapping[str, Json]:
@@ -63,5 +76,6 @@ KIND = FixKind(
     diff=_diff,
     risk=_risk,
     change=_change,
+    lasts=_lasts,
     params={"name": "a key of `with`", "value": "its value, any JSON"},
 )

@@ -44,17 +44,35 @@ def declared_remedy(incident: Incident) -> Diagnosis | None:
 def unset_variable(incident: Incident) -> Diagnosis | None:
     """Set a variable that the step misses, when an input of the workflow has its name."""
     for key, value in incident.inputs.items():
-        name = key.upper()
-        if name in incident.environ or name in incident.step.env:
-            continue
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             continue
-        word = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
-        for line in lines_of(incident):
-            if word.search(line) and _NOT_SET.search(line):
-                fix = Fix("set_env", {"name": name, "value": str(value)}, f"from the input {key}")
-                return said(f"the variable {name} is not set", 0.8, line, fix)
+        name = key.upper()
+        line = _misses(name, incident)
+        if line is not None:
+            fix = Fix("set_env", {"name": name, "value": str(value)}, f"from the input {key}")
+            return said(f"the variable {name} is not set", 0.8, line, fix)
     return None
+
+
+def variable_of_another_step(incident: Incident) -> Diagnosis | None:
+    """Propose the value that other steps set for a variable that this one misses. It may be meant
+    for them alone: `set_env` leaves it to a person, unless all may be done.
+    """
+    for name, value in incident.set_elsewhere.items():
+        line = _misses(name, incident)
+        if line is not None:
+            fix = Fix("set_env", {"name": name, "value": value}, "as other steps set it")
+            return said(f"the variable {name} is set in other steps alone", 0.6, line, fix)
+    return None
+
+
+def _misses(name: str, incident: Incident) -> str | None:
+    """Return the line that says that the step misses the variable."""
+    if name in incident.environ or name in incident.step.env:
+        return None
+    word = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
+    lines = (each for each in lines_of(incident) if word.search(each) and _NOT_SET.search(each))
+    return next(lines, None)
 
 
 def port_in_use(incident: Incident) -> Diagnosis | None:

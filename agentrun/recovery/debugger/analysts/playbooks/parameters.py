@@ -4,10 +4,12 @@ import re
 from collections.abc import Iterator
 
 from agentrun.core.failure import Kind
-from agentrun.recovery.debugger.analysts.playbooks import declared, lines_of, said
+from agentrun.recovery.debugger.analysts.playbooks import declared, lines_of, said, uses
+from agentrun.recovery.debugger.analysts.playbooks.upstream import MISSING_KEY
 from agentrun.recovery.debugger.diagnosis import Diagnosis
 from agentrun.recovery.debugger.fixes import Fix
-from agentrun.recovery.debugger.incident import Incident
+from agentrun.recovery.debugger.fixes.reach import SEPARATORS
+from agentrun.recovery.debugger.incident import MAX_PREVIEW, Incident
 from agentrun.recovery.debugger.typo import meant
 
 _MISSING_FILE = re.compile(
@@ -26,6 +28,11 @@ _NUMBER_WANTED = re.compile(
     r"|(?:expected|must be)[^\n]{0,20}\b(?:int|integer|number|float)\b[^\n]{0,20}\bstr"
     r"|is not of type '(?:integer|number)'"
 )
+_TRUTH_WANTED = re.compile(
+    r"(?:expected|must be|should be)[^\n]{0,20}\bbool(?:ean)?\b|is not of type 'boolean'"
+)
+_TRUTH = {"true": True, "false": False}
+MIN_LINES = 2
 _NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?")
 
 
@@ -81,6 +88,51 @@ def number_as_text(incident: Incident) -> Diagnosis | None:
     number = float(text) if "." in text else int(text)
     fix = Fix("set_parameter", {"name": name, "value": number}, f"{text!r} is a text")
     return said(f"{name} is a text where a number is wanted", 0.6, found[0], fix)
+
+
+def truth_as_text(incident: Incident) -> Diagnosis | None:
+    """Make true or false of the one text that says so."""
+    found = _TRUTH_WANTED.search(incident.said)
+    texts = [
+        (name, value)
+        for fix, name, value in declared(incident)
+        if fix == "set_parameter" and isinstance(value, str) and value.casefold() in _TRUTH
+    ]
+    if found is None or len(texts) != 1:
+        return None
+    name, text = texts[0]
+    value = _TRUTH[text.casefold()]
+    fix = Fix("set_parameter", {"name": name, "value": value}, f"{text!r} is a text")
+    return said(f"{name} is a text where true or false is wanted", 0.6, found[0], fix)
+
+
+def separator(incident: Incident) -> Diagnosis | None:
+    """Take the separator that a table of an earlier step has, where the declared one is not in its
+    first line and one other is in every line as often.
+    """
+    if MISSING_KEY.search(incident.said) is None:
+        return None
+    named = [
+        (fix, name, value)
+        for fix, name, value in declared(incident)
+        if value in SEPARATORS and re.search(r"(?i)sep|delim", name)
+    ]
+    tables = [text for each, text in incident.upstream.items() if uses(incident, each)]
+    if len(named) != 1 or len(tables) != 1:
+        return None
+    fix, name, value = named[0]
+    lines = tables[0].splitlines()[: -1 if len(tables[0]) >= MAX_PREVIEW else None]
+    if len(lines) < MIN_LINES or str(value) in lines[0]:
+        return None
+    others = [
+        each
+        for each in SEPARATORS
+        if each in lines[0] and len({line.count(each) for line in lines}) == 1
+    ]
+    if len(others) != 1:
+        return None
+    proposed = Fix(fix, {"name": name, "value": others[0]}, f"no {value!r} in its first line")
+    return said(f"the table is separated by {others[0]!r}", 0.6, lines[0], proposed)
 
 
 def time_limit(incident: Incident) -> Diagnosis | None:

@@ -8,7 +8,7 @@ from agentrun.recovery.debugger.diagnosis import Diagnosis
 from agentrun.recovery.debugger.fixes import Fix
 from agentrun.recovery.debugger.incident import Incident
 
-_MISSING_KEY = re.compile(
+MISSING_KEY = re.compile(
     r"KeyError: '([^']{1,80})'|has no (?:key|field|column|attribute) [`'\"]([^`'\"]{1,80})"
     r"|(?:missing|unknown) (?:key|field|column|property):? [`'\"]([^`'\"]{1,80})"
     r"|[`'\"]([^`'\"]{1,80})[`'\"] is a required property"
@@ -22,12 +22,13 @@ _NOTHING_THERE = re.compile(
     r"index out of (?:range|bounds)|empty sequence|is empty\b|StopIteration|no rows|no records"
     r"|Expecting value: line 1 column 1|Cannot read propert|'NoneType' object"
 )
+_RETURN = re.compile(r"\S\\r\b|\S\\r['\"’]|\S\r['\"’]|\^M|\S\\015")
 _EMPTY = frozenset({"", "[]", "{}", "null", '""', "None"})
 
 
 def missing_key(incident: Incident) -> Diagnosis | None:
     """Blame the step whose output lacks a name that this one needs, and run it again."""
-    found = _MISSING_KEY.search(incident.said)
+    found = MISSING_KEY.search(incident.said)
     if found is None:
         return None
     wanted = next(each for each in found.groups() if each)
@@ -65,6 +66,22 @@ def empty_output(incident: Incident) -> Diagnosis | None:
         if preview.strip() in _EMPTY and uses(incident, step_id):
             fix = Fix("rerun_upstream", {"step": step_id}, "it brought nothing")
             return said(f"{step_id} brought nothing", 0.5, found[0], fix)
+    return None
+
+
+def invisible_characters(incident: Incident) -> Diagnosis | None:
+    """Clean the input where a byte-order mark hides the name that is missed, or the failure shows
+    the carriage return that an earlier step brought.
+    """
+    for step_id, preview in incident.upstream.items():
+        if not uses(incident, step_id):
+            continue
+        marked = preview.startswith("\ufeff") and MISSING_KEY.search(incident.said)
+        returned = "\r" in preview and _RETURN.search(incident.said)
+        if found := marked or returned:
+            fix = Fix("clean_input", {}, "no reader wants them")
+            what = "a byte-order mark" if marked else "carriage returns"
+            return said(f"the output of {step_id} has {what}", 0.6, found[0], fix)
     return None
 
 
