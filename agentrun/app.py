@@ -152,11 +152,11 @@ def _tell_kept(
     state, asked = task.state, request.instead_of
     file = Path(state.workflow_path) if asked is None else asked.file
     for path in edited_since(state, file):
-        again = words.typed(["agentrun", "resume", state.task_id, "--workflow", str(file)])
-        kept = "the task keeps the definition it began with"
-        _warn(reporters, f"{kept}, {path.name} holds another; to take that: {again}")
+        kept = f"the task keeps the definition it began with, {path.name} holds another"
+        again = words.typed(["resume", state.task_id, "--workflow", str(file)])
+        _warn(reporters, f"{kept}: `{again}` takes that")
         break
-    if asked is None or not (asked.inputs or asked.texts):
+    if asked is None or request.stub or not (asked.inputs or asked.texts):
         return
     mine = task.values.get(state.inputs) if state.inputs is not None else {}
     try:
@@ -165,8 +165,8 @@ def _tell_kept(
         given = {**asked.inputs, **asked.texts}
     others = [name for name, value in given.items() if mine.get(name) != value]
     if others:
-        again = words.typed(["agentrun", "resume", state.task_id, "--set", f"{others[0]}=..."])
-        _warn(reporters, f"the task keeps its inputs ({', '.join(others)}); to change one: {again}")
+        again = words.typed(["resume", state.task_id, "--set", f"{others[0]}=..."])
+        _warn(reporters, f"the task keeps its inputs ({', '.join(others)}): `{again}` changes one")
 
 
 def _is_over(state: TaskState, request: ResumeRequest) -> bool:

@@ -110,8 +110,9 @@ def _set_inputs(
     try:
         inputs = checked_inputs(workflow.inputs, {**kept, **typed(workflow.inputs, texts)})
     except InputProblem as problem:
-        said = "--set" if texts else "inputs of the new definition (give them with --set)"
-        raise UsageError(f"{said}: {problem}", _input_help(workflow)) from None
+        said = "--set" if texts else "inputs of the new definition"
+        told = str(problem).replace(": give it with -i ", ": give it with --set ")
+        raise UsageError(f"{said}: {told}", _input_help(workflow)) from None
     changed = tuple(name for name in texts if inputs[name] != before.get(name))
     if not changed:
         return []

@@ -24,7 +24,7 @@ def edited_since(state: TaskState, file: Path) -> Iterator[Path]:
     bound |= {file.parent / name: digest for name, digest in state.sources.items()}
     for path, digest in bound.items():
         try:
-            if sha256(path.read_bytes()).hexdigest() != digest:
+            if path.is_file() and sha256(path.read_bytes()).hexdigest() != digest:
                 yield path
         except OSError:
             continue

@@ -9,7 +9,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from agentrun.app import new_id
@@ -18,7 +18,7 @@ from agentrun.clock import SteadyClock
 from agentrun.core import events as ev
 from agentrun.core.model import Workflow
 from agentrun.core.state import TaskState, apply
-from agentrun.errors import UsageError
+from agentrun.errors import AgentrunError, UsageError, about
 from agentrun.leftovers import end_leftovers_of
 from agentrun.pinned import pinned_workflow
 from agentrun.requests import ResumeRequest
@@ -39,6 +39,13 @@ def answer_task(root: Path, task: str, step: str | None, answer: str | None) -> 
     """
     manager = CheckpointManager(root)
     task_id = manager.resolve(task)
+    with about(task_id):
+        return _answered(manager, task_id, step, answer)
+
+
+def _answered(
+    manager: CheckpointManager, task_id: str, step: str | None, answer: str | None
+) -> tuple[str, bool]:
     view = manager.read(task_id)
     key = step or _the_one_waiting(view.state)
     chosen = answer or _first_option(view.state, key)
@@ -55,7 +62,7 @@ def answer_task(root: Path, task: str, step: str | None, answer: str | None) -> 
         letter.unlink(missing_ok=True)
     with manager.open(task_id, {}) as opened:
         clock = SteadyClock(not_before=opened.state.updated_at)
-        _append(opened, edit.answered(opened.state, key, chosen, by, digest), clock.now)
+        _append(opened, edit.answered(opened.state, key, chosen, by, digest), clock)
     return key, False
 
 
@@ -93,26 +100,32 @@ def cancel_task(root: Path, task: str, reason: str = "") -> str:
     """
     manager = CheckpointManager(root)
     task_id = manager.resolve(task)
+    with about(task_id):
+        _cancelled(manager, task_id, reason)
+    return task_id
+
+
+def _cancelled(manager: CheckpointManager, task_id: str, reason: str) -> None:
     view = manager.read(task_id)
     if view.state.status in {"succeeded", "cancelled"}:
-        raise UsageError(f"{task_id} has {view.state.status}: there is nothing to cancel")
+        ended = "has succeeded" if view.state.status == "succeeded" else "is cancelled already"
+        raise UsageError(f"{task_id} {ended}: there is nothing to cancel")
     if view.running:
         assert view.held is not None
         Mailbox(view.folder).post_cancellation(reason or "cancelled by a person")
         if not _is_here(view.held.holder):
             _await_elsewhere(manager, task_id, view.held.holder.host)
-            return task_id
+            return
         with contextlib.suppress(ProcessLookupError):
             os.kill(view.held.holder.pid, signal.SIGTERM)
         too_long = _until(lambda: not _running(manager, task_id))
         if too_long or manager.read(task_id).state.status in {"succeeded", "cancelled"}:
-            return task_id
+            return
         Mailbox(view.folder).cancellation()  # it ended without having read it
     with manager.open(task_id, {}) as opened:
         clock = SteadyClock(not_before=opened.state.updated_at)
         asyncio.run(end_leftovers_of(opened))
-        _append(opened, [ev.TaskCancelled(reason or "cancelled by a person")], clock.now)
-    return task_id
+        _append(opened, [ev.TaskCancelled(reason or "cancelled by a person")], clock)
 
 
 def fork_task(
@@ -126,34 +139,57 @@ def fork_task(
 
     `at` is a seq of the journal, or a step: then everything before that step first began.
     """
+    manager = CheckpointManager(root)
+    task_id = manager.resolve(task)
+    with about(task_id):
+        return _forked(manager, manager.read(task_id), at, dict(set_inputs or {}), workflow)
+
+
+def _forked(
+    manager: CheckpointManager,
+    view: TaskView,
+    at: str | None,
+    set_inputs: Mapping[str, str],
+    workflow: Path | None,
+) -> str:
     from agentrun.store.fork import copy_until
 
-    manager = CheckpointManager(root)
-    view = manager.read(manager.resolve(task))
     pinned = pinned_workflow(view)
     secrets = secret_values(pinned)
     seq = _fork_point(view, pinned, at)
     clock = SteadyClock(not_before=view.records[seq - 1].time)
     forked_id = new_id(manager, pinned, clock)
-    with copy_until(manager, view.task_id, seq, forked_id, secrets) as forked:
+    pause = ev.TaskPaused("interrupted", 3, f"forked from {view.task_id} at event {seq}")
+    made = copy_until(manager, view.task_id, seq, forked_id, secrets, pause)
+    with _removed_if_refused(manager, forked_id), made as forked:
         pinned = pinned_workflow(manager.read(forked_id))  # it may have been edited after `seq`
         request = ResumeRequest(
-            forked_id, root, set_inputs=dict(set_inputs or {}), workflow=workflow
+            forked_id, Path(manager.root), set_inputs=set_inputs, workflow=workflow
         )
         _, events = planned(forked.state, pinned, request, forked.bind, forked.values)
-        pause = ev.TaskPaused("interrupted", 3, f"forked from {view.task_id} at event {seq}")
-        then = view.records[seq - 1].time  # from there to now nobody worked on it
-        _append(forked, [pause], lambda: then)
-        _append(forked, [*events, pause], clock.now)
+        _append(forked, [*events, pause], clock)
         if workflow is not None:
             forked.write_workflow()
     return forked_id
 
 
-def _append(task: TaskStore, events: Sequence[ev.Event], now: Callable[[], float]) -> None:
+@contextlib.contextmanager
+def _removed_if_refused(manager: CheckpointManager, task_id: str) -> Iterator[None]:
+    """Leave no task behind that was not made as it was asked for."""
+    try:
+        yield
+    except BaseException:
+        from agentrun.store.cleaning import remove
+
+        with contextlib.suppress(AgentrunError):
+            remove(manager, task_id)
+        raise
+
+
+def _append(task: TaskStore, events: Sequence[ev.Event], clock: SteadyClock) -> None:
     """Record events outside of a run."""
     for event in events:
-        recorded = ev.Recorded(task.state.seq + 1, now(), event)
+        recorded = ev.Recorded(task.state.seq + 1, clock.now(), event)
         apply(task.state, recorded)
         task.append([recorded])
     task.snapshot(task.state)

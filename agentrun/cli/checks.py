@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -97,7 +97,7 @@ def _needs(workflow: Workflow, folder: Path) -> Iterator[Check]:
         yield Check("secret", "ok" if good else "bad", text, f"export {name}=...")
     seen: set[Check] = set()
     for step in workflow.steps:
-        for check in _of_step(step, folder):
+        for check in (*_of_step(step, folder), *_model(step, workflow.env)):
             if check not in seen:
                 seen.add(check)
                 yield check
@@ -122,6 +122,33 @@ def _of_step(step: Step, folder: Path) -> Iterator[Check]:
         good = path.is_file()
         text = f"{name} (step {step.id}) {'is there' if good else 'is missing'}"
         yield Check("file", "ok" if good else "bad", text, f"looked for at {path}")
+
+
+def _model(step: Step, around: Mapping[str, str]) -> Iterator[Check]:
+    """Check the provider and the key of an API model, as far as the file tells them."""
+    told = step.spec.get("model")
+    name = told[0] if isinstance(told, list) and told else told
+    unclear = "${{" in f"{name}{step.spec.get('base_url')}{step.spec.get('api_key_env')}"
+    if step.kind != "agent" or step.spec.get("cli") or not isinstance(name, str) or unclear:
+        return
+    from agentrun.steps.agents.model_api import INSTALL
+    from agentrun.steps.agents.verdict import AgentConfigError
+    from agentrun.steps.agents.written import spec_of
+
+    problem, hint = "", "set the right key or model"
+    try:
+        from agentrun.steps.agents.api_model import AgentAuthenticationError, build_model
+    except ImportError as error:
+        problem, hint = f"needs the extra [llm] ({error})", INSTALL
+    else:
+        try:
+            build_model(name, spec_of(step.spec), {**os.environ, **around, **step.env})
+        except (AgentAuthenticationError, AgentConfigError, ImportError) as error:
+            problem = str(error)
+    text = f"{name} (step {step.id})"
+    yield Check(
+        "model", "bad" if problem else "ok", f"{text}: {problem}" if problem else text, hint
+    )
 
 
 def _files(step: Step) -> Iterator[str]:

@@ -37,18 +37,19 @@ def read_object(source: str | None) -> dict[str, "Json"]:
     """Return the JSON object in a file, or on standard input for `-`; empty for None."""
     if source is None:
         return {}
-    import json
+    from agentrun.steps.output import BadOutput, parse_json
 
     where = "standard input" if source == "-" else source
     try:
-        value = json.loads(_read(source))
+        value = parse_json(_read(source))
     except OSError as error:
         reason = error.strerror or str(error)
         raise UsageError(f"--input-file: can't read {where}: {reason}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"--input-file: {where} is not text in UTF-8", _EXAMPLE) from error
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"--input-file: {where} is not JSON: {error}", _EXAMPLE) from error
+    except BadOutput as error:
+        reason = error.message.removeprefix("not JSON: ")
+        raise UsageError(f"--input-file: {where} is not JSON: {reason}", _EXAMPLE) from error
     if not isinstance(value, dict):
         kind = {list: "a list", str: "a string", type(None): "null"}.get(type(value), "a value")
         raise UsageError(f"--input-file: {where} holds {kind}, not an object", _EXAMPLE)

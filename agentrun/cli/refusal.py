@@ -1,5 +1,6 @@
 """How agentrun says that it refused, or had to stop: message, hint, the next command, exit code."""
 
+import re
 from collections.abc import Sequence
 
 from agentrun.cli import settings
@@ -11,6 +12,7 @@ from agentrun.report import screen, words
 def tell(error: AgentrunError, args: Sequence[str] = ()) -> int:
     """Print an error for people, and as an object where one is waited for; return its code."""
     now = settings.current()
+    error.hint = _in_this_folder(error.hint, words.typed(now.command()))
     out = screen.stderr(color=now.color)
     many = "\n" in error.message.strip()  # a list of problems, each with its own label
     label = "" if many else out.paint("red", "error:") + " "
@@ -24,6 +26,11 @@ def tell(error: AgentrunError, args: Sequence[str] = ()) -> int:
 
         write_json(screen.stdout(color=now.color), refusal_object(error, command))
     return error.exit_code
+
+
+def _in_this_folder(hint: str, agentrun: str) -> str:
+    """Return a hint whose commands mean the same checkpoint folder as this one did."""
+    return re.sub(rf"\bagentrun (?=(?:{'|'.join(COMMANDS)})\b)", lambda _: f"{agentrun} ", hint)
 
 
 def _next_words(error: AgentrunError, args: Sequence[str]) -> Sequence[str]:

@@ -53,7 +53,17 @@ class PlainReporter:
             said = sentence(recorded, state)
             if said is not None:
                 self._say(recorded.time, said)
+            if isinstance(event, ev.TaskResumed):
+                self._say_waits(recorded.time, state)
         self._say_progress(records, tally)
+
+    def _say_waits(self, time: float, state: TaskState) -> None:
+        """Say what a resumed task goes on waiting for, which no event of its own tells."""
+        for key, step in state.steps.items():
+            going_on = step.status == "waiting" and step.waiting in {"wait", "retry"}
+            if going_on and step.until is not None and not self._crowded(key):
+                text = f"goes on waiting {words.until(step.until, time)}"
+                self._say(time, Sentence(key, text, "dim"))
 
     def _is_detail(self, event: ev.Event) -> bool:
         """Return whether it is told by what follows from it, as a failed attempt is."""

@@ -77,7 +77,8 @@ class Judge:
 
     def timed_out(self, text: str, log: FileLog) -> Failed:
         """Return the failure of an attempt that was ended at its own limit."""
-        hint = "raise `timeout:`, or find out in the log what it waits for"
+        limit = "idle_timeout" if "no output for" in text else "timeout"
+        hint = f"raise `{limit}:`, or find out in the log what it waits for"
         tail = log.tail(MAX_TAIL_BYTES)
         return Failed(found(Kind.TIMEOUT, text, "step.timeout", hint, tail=tail))
 

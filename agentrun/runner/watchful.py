@@ -39,9 +39,12 @@ class Watchful:
     def used(self, key: str) -> None:
         """Look at the budgets after something was used."""
         limits, state = self._desk.workflow.budget, self._desk.state
-        near = budget.near(limits, state, self._desk.with_.clock.now())
+        now = self._desk.with_.clock.now()
+        near = budget.near(limits, state, now)
         if near is not None and self._first("near"):
-            self._desk.record(ev.Warned(f"the budget is nearly used up: {near}", key))
+            full = budget.used_up(limits, state, now)
+            told = f"used up: {full}" if full else f"nearly used up: {near}"
+            self._desk.record(ev.Warned(f"the budget is {told}", key))
         unknown = budget.unpriced(limits, state)
         if unknown is not None and self._first("unpriced"):
             self._desk.record(ev.Warned(unknown, key))

@@ -5,13 +5,16 @@ tracebacks: they say nothing about the function that failed.
 """
 
 import importlib
+import re
 import traceback
 from pathlib import Path
 
 from agentrun.core.failure import Channel, Evidence
+from agentrun.steps.target import FILE_MODULE
 
 MAX_CAUSES = 20
 
+_OF_A_FILE = re.compile(rf"\b{FILE_MODULE}[0-9a-f]+_")
 _OURS = (str(Path(__file__).parent), importlib.__file__, "<frozen importlib")
 
 
@@ -37,7 +40,8 @@ def traceback_of(error: BaseException) -> str:
     while frames and frames.tb_frame.f_code.co_filename.startswith(_OURS):
         frames = frames.tb_next
     chain = frames is not None  # what is not the user's own has no story to tell
-    return "".join(traceback.format_exception(type(error), error, frames, chain=chain))
+    lines = traceback.format_exception(type(error), error, frames, chain=chain)
+    return _OF_A_FILE.sub("", "".join(lines))
 
 
 def causes_of(error: BaseException, *, hidden: bool = False) -> list[BaseException]:
@@ -59,7 +63,10 @@ def causes_of(error: BaseException, *, hidden: bool = False) -> list[BaseExcepti
 
 
 def _name(kind: type) -> str:
-    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+    """Return the name of a class; a file is called as its author calls it."""
+    if kind.__module__ == "builtins":
+        return kind.__name__
+    return f"{_OF_A_FILE.sub('', kind.__module__)}.{kind.__name__}"
 
 
 def _status(error: BaseException) -> int | None:

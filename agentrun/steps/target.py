@@ -16,6 +16,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+FILE_MODULE = "agentrun_file_"
+"""What the names of modules loaded from files begin with; a number and the file's stem follow."""
 _Change = tuple[int, int]
 _functions: dict[tuple[str, Path], tuple[Callable[..., Any], Path | None, _Change | None]] = {}
 """What was found before. What came of a file is found anew when the file was changed."""
@@ -79,7 +81,7 @@ def _load_file(path: Path) -> ModuleType:
     if known and known[0] == changed:
         _files[named] = known
         return known[1]
-    name = f"agentrun_file_{abs(hash(path)):x}_{path.stem}"
+    name = f"{FILE_MODULE}{abs(hash(path)):x}_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} can't be loaded as a Python file")

@@ -18,10 +18,12 @@ def copy_until(
     seq: int,
     new_id: str,
     secrets: Mapping[str, str] | None = None,
+    ending: ev.TaskPaused | None = None,
 ) -> TaskStore:
     """Make `new_id` out of the first `seq` events of a task; blobs are copied and checked.
 
-    The first event says where it comes from. Works on a damaged task too, up to the damage.
+    The first event says where it comes from; `ending` is put behind the last, at its moment: from
+    there on nobody worked on it. Works on a damaged task too, up to the damage.
     """
     view = manager.read(task_id, secrets)
     records = view.records[:seq]
@@ -34,6 +36,8 @@ def copy_until(
         first, forked_from=task_id, forked_at=seq, holder=host.this_process(1)
     )
     records = [msgspec.structs.replace(records[0], event=forked), *records[1:]]
+    if ending is not None:
+        records.append(ev.Recorded(seq + 1, records[-1].time, ending))
     values = manager.new_values(new_id, secrets or {})
     for digest in {digest for recorded in records for digest in blobs_of(recorded.event)}:
         values.put_text(view.values.text(digest))

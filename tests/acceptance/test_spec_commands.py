@@ -811,6 +811,16 @@ def test_closed_streams_change_nothing(shop: Shop, closed: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_fork_that_is_refused_leaves_no_task_behind(shop: Shop) -> None:
+    shop.write("w.yaml", "inputs: {x: {default: a}}\nsteps: [{id: a, run: echo}]")
+    shop.write("bad.yaml", "steps: [{id: a, rnu: echo}]")
+    shop("run", "w.yaml", "--task-id", "t")
+    for args in (["--set", "zz=1"], ["--at", "99"], ["--workflow", "bad.yaml"]):
+        refused = shop("fork", "t", *args)
+        assert refused.code == 2, refused.err
+        assert [task["task_id"] for task in shop("list", "--json").json] == ["t"]
+
+
 def test_a_full_stdout_is_told_and_loses_nothing(shop: Shop) -> None:
     shop.write("w.yaml", FINE)
     for args in ("run w.yaml", "run w.yaml --json", "run w.yaml --events -", "list", "schema"):

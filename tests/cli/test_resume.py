@@ -57,7 +57,7 @@ def test_a_resume_says_that_an_edited_file_is_not_what_runs(
     for args in (["resume", "t"], ["run", flow, "--task-id", "t", "--resume"]):
         ran = agentrun(*args)
         assert ran.code == 1
-        assert "fails.yaml holds another; to take that: agentrun resume t --workflow" in ran.err
+        assert "fails.yaml holds another: `resume t --workflow" in ran.err
     assert agentrun("resume", "t", "--workflow", flow).code == 0
     assert "definition" not in agentrun("resume", "t").err
 
@@ -69,7 +69,7 @@ def test_run_resume_says_that_other_inputs_are_not_taken(agentrun: Agentrun, wri
     assert "inputs" not in agentrun(*again, "who=you").err
     ran = agentrun(*again, "who=me")
     assert ran.out == "hello you\n"
-    assert "keeps its inputs (who); to change one: agentrun resume t --set who=..." in ran.err
+    assert "keeps its inputs (who): `resume t --set who=...` changes one" in ran.err
 
 
 def test_a_skip_counts_as_done(agentrun: Agentrun, write: Write) -> None:
@@ -118,3 +118,12 @@ def test_an_unknown_task(agentrun: Agentrun, write: Write, task: str, message: s
         assert ran.code == 2, command
         assert message in ran.err
         assert ran.out == ""
+
+
+def test_a_hint_is_for_the_same_folder(agentrun: Agentrun, write: Write) -> None:
+    flow = str(write("hello.yaml", HELLO))
+    here = ["--checkpoints", "elsewhere"]
+    agentrun("run", flow, "--task-id", "t", *here)
+    refused = agentrun("run", flow, "--task-id", "t", *here)
+    assert "Go on with it: agentrun --checkpoints elsewhere resume t." in refused.err
+    assert "agentrun --checkpoints elsewhere list" in agentrun("resume", "x", *here, "--json").out

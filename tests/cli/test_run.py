@@ -43,6 +43,8 @@ def test_inputs_from_a_pipe_and_from_a_file(agentrun: Agentrun, write: Write) ->
         (["-i", "times=many"], "", "`times` must be"),
         (["--input-file", "-"], "[1]", "standard input holds a list, not an object"),
         (["--input-file", "-"], "{", "standard input is not JSON"),
+        (["--input-file", "-"], '{"who": NaN}', "NaN is not JSON"),
+        (["--input-file", "-"], '{"who": 1e999}', "the number 1e999 is too large"),
         (["--input-file", "-"], "\xff", "not JSON"),
         (["--input-file", "none.json"], "", "can't read none.json: No such file"),
         (["--input-file", "."], "", "can't read .: Is a directory"),

@@ -111,6 +111,27 @@ def test_doctor_of_a_workflow(
     assert found["ok"] is False
 
 
+def test_doctor_of_an_api_model(
+    agentrun: Agentrun, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = """
+        steps:
+          - {id: a, agent: {model: "openai:gpt-4o", prompt: hi}}
+          - {id: b, agent: {model: "nobody:x", prompt: hi}}
+          - {id: c, agent: {model: "${{ env.MODEL }}", prompt: hi}}
+    """
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    file = str(write("models.yaml", text))
+    ran = agentrun("doctor", file)
+    assert ran.code == 1
+    assert "bad      model: openai:gpt-4o (step a): no API key" in ran.out
+    assert "OPENAI_API_KEY is not set" in ran.out
+    assert "bad      model: nobody:x (step b): " in ran.out
+    assert "step c" not in ran.out
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    assert "ok       model: openai:gpt-4o (step a)\n" in agentrun("doctor", file).out
+
+
 @pytest.mark.parametrize(
     ("text", "word"),
     [

@@ -170,3 +170,9 @@ def test_a_budget_that_is_nearly_used_up_is_told_once(desk: Desk) -> None:
     assert done.exit_code == 0, done.state.ending
     told = [each for each in done.state.warnings if "nearly used up" in each]
     assert told == ["the budget is nearly used up: 90 of 100 tokens used"]
+
+
+def test_a_budget_that_is_used_up_at_once_is_not_called_nearly_so(desk: Desk) -> None:
+    done = desk.run(BUDGET.replace("tokens: 100", "tokens: 40"))
+    assert done.exit_code == 3
+    assert done.state.warnings == ("the budget is used up: 45 of 40 tokens used",)

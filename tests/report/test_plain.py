@@ -32,6 +32,15 @@ def test_a_run_that_fails() -> None:
     )
 
 
+def test_a_resume_says_what_it_goes_on_waiting_for() -> None:
+    story = Story("pause")
+    story.add(ev.WaitStarted("pause", story.time + 600))
+    story.add(ev.TaskInterrupted("SIGINT"))
+    story.add(ev.TaskResumed(story.state.holder, 4))  # type: ignore[arg-type]
+    lines = told(story).splitlines()
+    assert lines[-1].endswith("pause  goes on waiting until 12:10:01 (in 9m 58s)")
+
+
 def test_verbose_tells_each_failed_attempt() -> None:
     assert "attempt 1 failed after 1.0 s" in told(failed_story(), verbose=True)
 
