@@ -1,3 +1,3 @@
-"""agentrun: run workflows of agents that survive everything that goes wrong while they run."""
+"""agentrun: durable workflows of agents, one command, plain files, no server."""
 
 __version__ = "0.1.0"

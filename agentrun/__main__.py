@@ -34,14 +34,14 @@ def run(args: list[str]) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return _silence()
-    except OSError as error:  # the world's, met by nobody who knows more of it
+    except OSError as error:  # from the outside world, and nobody closer knew what to say about it
         return _stop(error)
     except Exception:  # noqa: BLE001 - the boundary: a bug is told as one
         return _bug()
 
 
 def _told(args: list[str]) -> int:
-    """Run a command line; tell what it refused, and whether its output got lost."""
+    """Run a command line; report what it refused, and whether its output got lost."""
     from agentrun.errors import AgentrunError
 
     try:
@@ -79,8 +79,8 @@ def _version() -> int:
 
 
 def _open_closed_streams() -> None:
-    """Have all three streams, where the caller closed some (`>&-`): the next file that is opened,
-    a journal, would be taken for one.
+    """Open the standard streams that the caller has closed (`>&-`): otherwise the next file that is
+    opened, perhaps a journal, would become one of them.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
@@ -92,7 +92,7 @@ def _open_closed_streams() -> None:
 
 
 def _stop(error: OSError) -> int:
-    """Say what of the world did not let agentrun go on."""
+    """Say what in the outside world kept agentrun from going on."""
     import os
 
     from agentrun.report import screen

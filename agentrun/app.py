@@ -5,28 +5,30 @@ task from outside is in steer.py. Raises AgentrunError for everything that a use
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentrun import __version__
-from agentrun.changes import planned, resolved_inputs
+from agentrun.aftermath import conclude, result_of
+from agentrun.changes import planned, resolved_inputs, secret_values
 from agentrun.clock import SteadyClock
 from agentrun.core import events as ev
-from agentrun.core.model import Json, Step, Workflow
+from agentrun.core.model import Json, Workflow
 from agentrun.core.state import TaskState, apply
 from agentrun.core.value import Value
 from agentrun.errors import UsageError, about
-from agentrun.foresight import seen_before
-from agentrun.perform import perform, refuse_survivors
-from agentrun.pinned import pinned_workflow
-from agentrun.recovery import history
+from agentrun.foresight import warnings
+from agentrun.perform import Run, perform
+from agentrun.pinned import edited_since, pinned_workflow
 from agentrun.report.reporter import Reporter
 from agentrun.requests import Finished, ResumeRequest, RunRequest, StubRequest
 from agentrun.runner import edit
-from agentrun.runner.names import Outputs
+from agentrun.runner.inputs import InputProblem, typed
 from agentrun.store import host
 from agentrun.store.manager import CheckpointManager
 from agentrun.store.task import TaskStore
+from agentrun.store.view import TaskView
 from agentrun.workflow.cache import load_cached
 from agentrun.workflow.source_file import read_bytes
 
@@ -42,7 +44,11 @@ def run_task(request: RunRequest, reporters: Sequence[Reporter] = ()) -> Finishe
     manager = CheckpointManager(request.root)
     if request.task_id is not None and request.resume_existing and _exists(manager, request):
         resume = ResumeRequest(
-            request.task_id, request.root, max_parallel=request.max_parallel, stub=request.stub
+            request.task_id,
+            request.root,
+            max_parallel=request.max_parallel,
+            stub=request.stub,
+            instead_of=request,
         )
         return resume_task(resume, reporters)
     text = read_bytes(request.file)
@@ -75,9 +81,9 @@ def run_task(request: RunRequest, reporters: Sequence[Reporter] = ()) -> Finishe
         task.tell_repairs(lambda repair: _warn(reporters, repair))
         for reporter in reporters:
             reporter.records(first, task.state)
-        warned = [ev.Warned(each) for each in seen_before(workflow, manager)]
-        events = [*_marked(stubs), *warned]
-        return _perform(manager, task, workflow, events, secrets, reporters, clock, stubs)
+        warned = [ev.Warned(each) for each in warnings(workflow, manager, clock.now())]
+        run = Run(task, workflow, secrets, manager, reporters, clock, stubs)
+        return _perform(run, [*_marked(stubs), *warned])
 
 
 def _recordable(path: str) -> str:
@@ -111,6 +117,7 @@ def _resumed(
         if view.certain and _is_over(view.state, request):
             pinned = pinned_workflow(view)
             view.values.secrets.learn(secret_values(pinned, optional=bool(request.stub)))
+            _tell_kept(view, pinned, request, reporters)
             return _told_again(task_id, view.state, view.values.get, pinned)
     with manager.open(task_id) as task:
         pinned = pinned_workflow(task)
@@ -118,10 +125,14 @@ def _resumed(
         secrets = secret_values(pinned, optional=bool(request.stub))
         task.values.secrets.learn(secrets)
         task.tell_repairs(lambda repair: _warn(reporters, repair))
+        if request.workflow is None:
+            _tell_kept(task, pinned, request, reporters)
         if _is_over(task.state, request):
             return _told_again(task_id, task.state, task.values.get, pinned)
         clock = SteadyClock(not_before=task.state.updated_at)
         import asyncio
+
+        from agentrun.leftovers import end_leftovers_of
 
         asyncio.run(end_leftovers_of(task))
         workflow, events = planned(task.state, pinned, request, task.bind, task.values)
@@ -129,7 +140,8 @@ def _resumed(
         epoch = 1 if task.state.holder is None else task.state.holder.epoch + 1
         stubs = _stubs(request.stub, workflow, manager)
         first = [ev.TaskResumed(host.this_process(epoch), parallel), *events, *_marked(stubs)]
-        finished = _perform(manager, task, workflow, first, secrets, reporters, clock, stubs)
+        run = Run(task, workflow, secrets, manager, reporters, clock, stubs)
+        finished = _perform(run, first)
         if request.workflow is not None:
             task.write_workflow()
         return finished
@@ -140,6 +152,35 @@ def _warn(reporters: Sequence[Reporter], message: str) -> None:
         reporter.warn(message)
 
 
+def _tell_kept(
+    task: TaskView | TaskStore,
+    pinned: Workflow,
+    request: ResumeRequest,
+    reporters: Sequence[Reporter],
+) -> None:
+    """Say where the task goes on with another definition, or other inputs, than one might think."""
+    from agentrun.report import words
+
+    state, asked = task.state, request.instead_of
+    file = Path(state.workflow_path) if asked is None else asked.file
+    for path in edited_since(state, file):
+        again = words.typed(["agentrun", "resume", state.task_id, "--workflow", str(file)])
+        kept = "the task keeps the definition it began with"
+        _warn(reporters, f"{kept}, {path.name} holds another; to take that: {again}")
+        break
+    if asked is None or not (asked.inputs or asked.texts):
+        return
+    mine = task.values.get(state.inputs) if state.inputs is not None else {}
+    try:
+        given = {**asked.inputs, **typed(pinned.inputs, asked.texts)}
+    except InputProblem:
+        given = {**asked.inputs, **asked.texts}
+    others = [name for name, value in given.items() if mine.get(name) != value]
+    if others:
+        again = words.typed(["agentrun", "resume", state.task_id, "--set", f"{others[0]}=..."])
+        _warn(reporters, f"the task keeps its inputs ({', '.join(others)}); to change one: {again}")
+
+
 def _is_over(state: TaskState, request: ResumeRequest) -> bool:
     return state.status == "succeeded" and not request.changes
 
@@ -147,7 +188,7 @@ def _is_over(state: TaskState, request: ResumeRequest) -> bool:
 def _told_again(
     task_id: str, state: TaskState, get: Callable[[Value], Json], pinned: Workflow
 ) -> Finished:
-    return Finished(task_id, 0, state, pinned, _result(state, get))
+    return Finished(task_id, 0, state, pinned, result_of(state, get))
 
 
 def plan_resume(request: ResumeRequest) -> list[edit.Row]:
@@ -155,6 +196,7 @@ def plan_resume(request: ResumeRequest) -> list[edit.Row]:
     manager = CheckpointManager(request.root)
     view = manager.read(manager.resolve(request.task_id))
     pinned, state = pinned_workflow(view), view.state
+    view.values.secrets.learn(secret_values(pinned, optional=True))
     why: dict[str, str] = {}
     if request.workflow is not None:
         why = dict(edit.rebound(pinned, load_cached(request.workflow), state).why)
@@ -199,116 +241,14 @@ def _refuse_unsaid(state: TaskState, request: ResumeRequest) -> None:
         )
 
 
-def secret_values(workflow: Workflow, *, optional: bool = False) -> dict[str, str]:
-    """Return the declared secrets from the environment. Raises UsageError for missing ones, unless
-    they are optional: a stubbed step needs none.
-    """
-    names = {*workflow.secrets}
-    for sub in workflow.subworkflows.values():
-        names |= secret_values_names(sub)
-    missing = sorted(name for name in names if not os.environ.get(name))
-    if missing and not optional:
-        raise UsageError(
-            f"the workflow {workflow.name} needs secrets that are not set: {', '.join(missing)}",
-            f"export {missing[0]}=... and run it again",
-        )
-    return {name: os.environ[name] for name in sorted(names.difference(missing))}
-
-
-def secret_values_names(workflow: Workflow) -> set[str]:
-    """Return the names of the secrets of a workflow and of those below it."""
-    below = (secret_values_names(sub) for sub in workflow.subworkflows.values())
-    return set(workflow.secrets).union(*below)
-
-
-def _perform(
-    manager: CheckpointManager,
-    task: TaskStore,
-    workflow: Workflow,
-    first: Sequence[ev.Event],
-    secrets: Mapping[str, str],
-    reporters: Sequence[Reporter],
-    clock: SteadyClock,
-    stubs: "Stubs | None",
-) -> Finished:
-    """Run the loop, then tidy up: a snapshot of the end, and after success what is superseded."""
-    before = task.state.updated_at
-    perform(
-        task,
-        workflow,
-        first=first,
-        secrets=secrets,
-        manager=manager,
-        reporters=reporters,
-        clock=clock,
-        stubs=stubs,
-    )
-    state = task.state
-    task.snapshot(state)
+def _perform(run: Run, first: Sequence[ev.Event]) -> Finished:
+    """Run the loop, then do what follows from its end."""
+    state, before = run.task.state, run.task.state.updated_at
+    perform(run, first)
     assert state.ending is not None, "the loop returns only when the task has ended or paused"
-    outputs = _result(state, task.values.get)
-    if not stubs:  # what was made up teaches nothing
-        history.remember(manager.shared, workflow, state, before)
-        if workflow.notify:
-            _notify(task, workflow, secrets, reporters, clock)
-    if state.status == "succeeded":
-        _forget_worktrees(task, workflow)
-        task.clean_after_success()
-        from agentrun.store.cleaning import retain
-
-        retain(manager, workflow.name, workflow.retention)
-    return Finished(task.task_id, state.ending.exit_code, state, workflow, outputs)
-
-
-def _notify(
-    task: TaskStore,
-    workflow: Workflow,
-    secrets: Mapping[str, str],
-    reporters: Sequence[Reporter],
-    clock: SteadyClock,
-) -> None:
-    """Tell people how it ended; what could not be delivered is a warning, no more."""
-    from agentrun.notify import tell
-
-    state = task.state
-    for problem in tell(workflow, state, secrets):
-        time = max(clock.now(), state.updated_at)
-        recorded = ev.Recorded(state.seq + 1, time, ev.Warned(problem))
-        apply(state, recorded)
-        task.append([recorded])
-        for reporter in reporters:
-            reporter.warn(problem)
-
-
-def _forget_worktrees(task: TaskStore, workflow: Workflow) -> None:
-    """Take the worktrees of agents out of git's records; their folders go with the state."""
-    if not any(_in_worktree(step) for step in _all_steps(workflow)):
-        return
-    from agentrun.steps.agents.workspace import forget
-    from agentrun.store.names import step_folder
-
-    for key in task.state.steps:
-        folder = task.folder / "state" / step_folder(key)
-        if folder.is_dir():
-            forget(folder)
-
-
-def _in_worktree(step: Step) -> bool:
-    ways = (step.spec, *(way.spec for way in step.fallback))
-    return any(spec.get("workspace") == "worktree" for spec in ways)
-
-
-def _all_steps(workflow: Workflow) -> Iterator[Step]:
-    yield from workflow.steps
-    for inner in workflow.subworkflows.values():
-        yield from _all_steps(inner)
-
-
-def _result(state: TaskState, get: Callable[[Value], Json]) -> Json:
-    ending = state.ending
-    if ending is None or ending.outputs is None:
-        return None
-    return Outputs(state, get).get(ending.outputs)
+    exit_code, outputs = state.ending.exit_code, result_of(state, run.task.values.get)
+    conclude(run, before)
+    return Finished(run.task.task_id, exit_code, state, run.workflow, outputs)
 
 
 def _exists(manager: CheckpointManager, request: RunRequest) -> bool:
@@ -328,26 +268,3 @@ def _parallel(asked: int | None, state: TaskState | None) -> int:
     if asked is not None and asked < 1:
         raise UsageError(f"--max-parallel must be at least 1, not {asked}", "e.g. --max-parallel 4")
     return asked or (state.max_parallel if state else DEFAULT_MAX_PARALLEL)
-
-
-async def end_leftovers_of(task: TaskStore) -> None:
-    """End what is left of a dead run, before its steps run again."""
-    from agentrun.steps.orphans import end_leftovers
-
-    state, folder = task.state, str(task.folder)
-    for key, step in state.steps.items():
-        if step.undecided:  # the Debugger's agent may have been at work on it
-            left = await end_leftovers(task_id=state.task_id, step=f"{key}/debugger", folder=folder)
-            refuse_survivors(key, left.survivors)
-        if step.status != "running" or step.items is not None or step.scope is not None:
-            continue
-        noted, holder = step.process, state.holder
-        left = await end_leftovers(
-            task_id=state.task_id,
-            step=key,
-            folder=folder,
-            pid=None if noted is None else noted.pid,
-            started=0 if noted is None else noted.started,
-            boot="" if holder is None else holder.boot_id,
-        )
-        refuse_survivors(key, left.survivors)

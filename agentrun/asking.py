@@ -56,7 +56,7 @@ def ask(view: TaskView, key: str, question: str) -> str:
     inside = edit.workflow_at(workflow, view.state, address.parent_scope(key))
     if inside is None or view.state.step(key).failure is None:
         raise UsageError(f"{key} has no failure to ask about", f"agentrun debug {view.task_id}")
-    prompt = asked(incident_at(view.state, view.values, inside, key), question)
+    prompt = asked(incident_at(view.state, view.values.masked, inside, key), question)
     spec = {"session": "fresh", **workflow.debugger.agent, "prompt": prompt}
     step = Step("ask", "agent", spec, output=OutputSpec(), timeout_s=TIMEOUT_S)
     with tempfile.TemporaryDirectory(prefix="agentrun-ask-") as folder:

@@ -1,9 +1,10 @@
 """What a person asks of a task, checked, as values and events.
 
-Owns the inputs of a new task and the changes of a resume (`--from --set --workflow --retry --skip
---answer`). Which steps a change makes stale is runner/edit.py's.
+Owns the inputs and secrets of a task, and the changes of a resume (`--from --set --workflow --retry
+--skip --answer`). Which steps a change makes stale is runner/edit.py's.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -31,8 +32,7 @@ def planned(
 ) -> tuple[Workflow, list[ev.Event]]:
     """Return the definition to go on with, and the events that a person's changes amount to.
 
-    `state` is a scratch copy's worth of facts: it is read, and every event is applied to it here
-    only by the caller.
+    `state` is only read: the caller applies the events.
     """
     events: list[ev.Event] = [
         ev.StepInterrupted(key, step.attempts, "agentrun ended while it ran")
@@ -127,6 +127,26 @@ def resolved_inputs(workflow: Workflow, request: RunRequest) -> dict[str, Json]:
         return checked_inputs(workflow.inputs, given)
     except InputProblem as problem:
         raise UsageError(f"inputs of {workflow.name}: {problem}", _input_help(workflow)) from None
+
+
+def secret_values(workflow: Workflow, *, optional: bool = False) -> dict[str, str]:
+    """Return the declared secrets from the environment. Raises UsageError for missing ones, unless
+    they are optional: a stubbed step needs none.
+    """
+    names = _secret_names(workflow)
+    missing = sorted(name for name in names if not os.environ.get(name))
+    if missing and not optional:
+        raise UsageError(
+            f"the workflow {workflow.name} needs secrets that are not set: {', '.join(missing)}",
+            f"export {missing[0]}=... and run it again",
+        )
+    return {name: os.environ[name] for name in sorted(names.difference(missing))}
+
+
+def _secret_names(workflow: Workflow) -> set[str]:
+    """Return the secrets that a workflow and those below it declare."""
+    below = (_secret_names(sub) for sub in workflow.subworkflows.values())
+    return set(workflow.secrets).union(*below)
 
 
 def _input_help(workflow: Workflow) -> str:

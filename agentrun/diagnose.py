@@ -1,7 +1,7 @@
-"""Diagnosing a task that no process works on: what `agentrun debug` proposes and applies.
+"""Diagnosing a task outside its run: what `agentrun debug` proposes and applies.
 
-The same analysts as in the loop (recovery/debugger/), asked on demand: memory and rules say what
-they know of each failed step; a person chooses.
+The same analysts as in the loop (recovery/debugger/), on demand: memory and rules say what they
+know about each failed step, and a person chooses.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ from agentrun.recovery.debugger.incident import Incident, gather, nearest
 from agentrun.recovery.debugger.memory import FixMemory, Known
 from agentrun.recovery.debugger.nearby import files_below
 from agentrun.runner import edit
-from agentrun.runner.names import Outputs
+from agentrun.runner.names import GetValue, Outputs
 from agentrun.store.manager import CheckpointManager
 from agentrun.store.values import ValueStore
 from agentrun.store.view import TaskView
@@ -40,7 +40,7 @@ from agentrun.workflow.expressions import text_of
 def cases(
     manager: CheckpointManager, view: TaskView, state: TaskState, keys: Sequence[str], now: float
 ) -> list[Case]:
-    """Return what memory and rules say of these failed steps."""
+    """Return what memory and rules say of these failed steps; secrets stand as placeholders."""
     workflow, knowledge = pinned_workflow(view), FixMemory(manager.shared)
     known_runs = history.read(manager.shared)
     found: list[Case] = []
@@ -51,7 +51,9 @@ def cases(
             continue
         step = next(each for each in inside.steps if each.id == address.step_id(key))
         runs = known_runs.get(step.content_hash[: history.HASH_CHARS])
-        incident = incident_at(state, view.values, inside, key, 0 if runs is None else runs.ok)
+        incident = incident_at(
+            state, view.values.masked, inside, key, 0 if runs is None else runs.ok
+        )
         diagnoses = tuple(without_agent(incident, knowledge, now))
         known = {each.fix.id: each for each in knowledge.recall(incident.fingerprint, now)}
         offered = [*proposals(incident, diagnoses), *_journalled(state, key, incident)]
@@ -86,8 +88,8 @@ def events_of_fix(
     edit.definition(workflow, state, key)
     if inside is None or state.step(key).failure is None:
         raise UsageError(f"{key} has no failure to fix", f"agentrun debug {state.task_id}")
-    incident = incident_at(state, values, inside, key)
-    fix = Fix(str(raw["type"]), raw.get("params") or {}, str(raw.get("reason", "")))
+    incident = incident_at(state, values.get, inside, key)
+    fix = Fix.from_json(raw)
     if problem := problem_of(fix, incident):
         raise UsageError(f"{fix.type} can't be applied: {problem}")
     kind = kind_of(fix.type)
@@ -117,10 +119,10 @@ def events_of_fix(
 
 
 def incident_at(
-    state: TaskState, values: ValueStore, workflow: Workflow, key: str, succeeded_before: int = 0
+    state: TaskState, get: GetValue, workflow: Workflow, key: str, succeeded_before: int = 0
 ) -> Incident:
     """Gather the incident of a failed step from what is on disk."""
-    outputs = Outputs(state, values.get)
+    outputs = Outputs(state, get)
     scope = address.parent_scope(key)
     step = next(each for each in workflow.steps if each.id == address.step_id(key))
     done = {each: address.inside(scope, each) for each in nearest(workflow, step)}
@@ -150,13 +152,10 @@ def _journalled(state: TaskState, key: str, incident: Incident) -> list[Fix]:
     diagnosis = state.step(key).diagnosis
     if diagnosis is None:
         return []
-    fixes = [
-        Fix(str(raw["type"]), raw.get("params") or {}, str(raw.get("reason", "")))
-        for raw in diagnosis.proposals
-    ]
+    fixes = map(Fix.from_json, diagnosis.proposals)
     return [fix for fix in fixes if problem_of(fix, incident) is None]
 
 
 def _proposal(number: int, fix: Fix, incident: Incident, known: Known | None) -> Proposal:
-    record = "" if known is None else f"worked {known.worked:.0f} of {known.tries:.0f} times"
+    record = "" if known is None else known.record
     return Proposal(number, fix, diff_of(fix, incident), risk_of(fix, incident), record)

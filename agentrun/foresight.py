@@ -1,11 +1,10 @@
-"""What can be seen before a run that speaks against it: the fast part, for `run` itself.
+"""Reasons to doubt a run that can be seen before it begins: the quick checks that `run` makes.
 
-Looks at programs, disk, breakers and history; asks no network and starts nothing. `doctor` looks at
+Looks at programs, disk, breakers and history; uses no network and starts nothing. `doctor` checks
 more (cli/checks.py).
 """
 
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,7 +36,7 @@ def warnings(workflow: Workflow, manager: CheckpointManager, now: float) -> list
 def open_breakers(
     manager: CheckpointManager, workflow: Workflow | None, now: float
 ) -> Iterator[tuple[str, float]]:
-    """Yield the components that are left alone at the moment, and for how long."""
+    """Yield the components whose breaker is open now, and for how much longer."""
     policies = {} if workflow is None else workflow.breakers
     folder = Path(manager.root) / SHARED
     try:
@@ -65,7 +64,7 @@ def open_breakers(
 
 
 def first_word(text: Json) -> str | None:
-    """Return the program that a command begins with, where that is plain to see."""
+    """Return the program that a command begins with, if that is obvious."""
     lines = [line.strip() for line in str(text or "").splitlines()]
     code = next((line for line in lines if line and not line.startswith("#")), "")
     word = code.split()[0] if code else ""
@@ -73,10 +72,16 @@ def first_word(text: Json) -> str | None:
     return word if plain and word not in _SHELL_WORDS and "=" not in word else None
 
 
-def _disk(root: Path) -> Iterator[str]:
-    place = root.absolute()
+def first_that_exists(path: Path) -> Path:
+    """Return the path, or the nearest folder above it that is there."""
+    place = path.absolute()
     while not place.exists():
         place = place.parent
+    return place
+
+
+def _disk(root: Path) -> Iterator[str]:
+    place = first_that_exists(root)
     disk = os.statvfs(place)
     free = disk.f_bavail * disk.f_frsize
     if free < LOW_DISK_BYTES:
@@ -84,7 +89,7 @@ def _disk(root: Path) -> Iterator[str]:
 
 
 def _programs(workflow: Workflow) -> Iterator[str]:
-    """Name programs that commands of one line begin with and that are not there."""
+    """Name missing programs with which one-line commands begin."""
     if "PATH" in workflow.env:
         return
     seen: set[str] = set()
@@ -114,9 +119,5 @@ def _failing(workflow: Workflow, manager: CheckpointManager) -> Iterator[str]:
     for each in forecast(workflow, known):
         if each.chance is not None and each.chance.middle >= OFTEN:
             kind = f", mostly {each.worst}" if each.worst else ""
-            yield f"{each.step} fails often: {each.chance.middle:.0%} of {each.runs} runs{kind}"
-
-
-def seen_before(workflow: Workflow, manager: CheckpointManager) -> list[str]:
-    """Return the warnings for a run that begins now."""
-    return warnings(workflow, manager, time.time())
+            likely = f"{each.chance.middle:.0%} likely by {each.runs} runs"
+            yield f"{each.step} fails often: {likely}{kind}"

@@ -1,4 +1,4 @@
-"""What a short run never uses, it does not load.
+"""Keeps a short run from loading what it never uses.
 
 Owns two ways to put something off: a module of the standard library that asyncio imports and a run
 of shell commands never touches (`defer`), and a collaborator that most tasks never ask
@@ -63,7 +63,7 @@ def _load(module: ModuleType) -> None:
 
 
 def prepare() -> None:
-    """Put off what a short run does not need. Call it before asyncio and msgspec are imported."""
+    """Put off what a short run does not need. Call this before asyncio and msgspec are imported."""
     gc.disable()  # until `loaded`: what modules are made of is no garbage
     for name in SELDOM:
         defer(name)
@@ -73,14 +73,14 @@ def prepare() -> None:
 
 
 def loaded() -> None:
-    """Say that the work begins: collect garbage from now on, and only in what is made from now."""
+    """Say that the work begins: from now on collect garbage, but only among new objects."""
     if not gc.isenabled():
         gc.freeze()
         gc.enable()
 
 
 def leave() -> None:
-    """Say that the process ends: what it holds need not be looked through once more."""
+    """Say that the process is about to end: what it holds need not be searched for garbage."""
     gc.disable()
     gc.freeze()
 

@@ -45,7 +45,7 @@ def tell(
 
 
 def happened(state: TaskState) -> set[str]:
-    """Return the words of `on` that hold for how the task stands."""
+    """Return the words of `on` that apply to the state of the task."""
     escalated = state.ending is not None and state.ending.reason == "escalation"
     return {state.status, "escalated"} if escalated else {state.status}
 
@@ -82,8 +82,8 @@ def told(state: TaskState) -> dict[str, Json]:
 
 
 def _send_all(addresses: Sequence[str], message: dict[str, Json], patience_s: float) -> list[str]:
-    """Send to all at once; return the problems. Who has not answered in time is left to a thread
-    that ends with the process.
+    """Send to all at once; return the problems. Whatever has not answered in time is left to a
+    daemon thread.
     """
     found: dict[int, str | None] = {}
 

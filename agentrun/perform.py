@@ -9,12 +9,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from agentrun import lean
 from agentrun.clock import SteadyClock
 from agentrun.core import events as ev
 from agentrun.core.model import Workflow
 from agentrun.core.outcome import Note
-from agentrun.errors import AgentrunError
 from agentrun.failures.project import project_rules
 from agentrun.recovery import history
 from agentrun.report.reporter import Reporter
@@ -37,71 +38,83 @@ if TYPE_CHECKING:
     from agentrun.runner.stub import Stubs
 
 
-def perform(
-    task: TaskStore,
-    workflow: Workflow,
-    *,
-    first: Sequence[ev.Event],
-    secrets: Mapping[str, str],
-    manager: CheckpointManager,
-    reporters: Sequence[Reporter],
-    clock: SteadyClock,
-    stubs: "Stubs | None" = None,
-) -> None:
-    """Run the task until it ends, pauses or is stopped. `first` is recorded before anything."""
+class Run(Struct, frozen=True):
+    """An open task, and everything that it is run with."""
+
+    task: TaskStore
+    workflow: Workflow
+    secrets: Mapping[str, str]
+    manager: CheckpointManager
+    reporters: Sequence[Reporter]
+    clock: SteadyClock
+    stubs: "Stubs | None" = None
+
+
+def perform(run: Run, first: Sequence[ev.Event]) -> None:
+    """Run the task until it ends, pauses or is stopped. `first` is recorded before all else."""
     lean.loaded()
     with StopSignals() as signals:
-        run = _perform(task, workflow, first, secrets, manager, reporters, clock, stubs, signals)
-        asyncio.run(run)
+        asyncio.run(_perform(run, first, signals))
 
 
-async def _perform(
-    task: TaskStore,
-    workflow: Workflow,
-    first: Sequence[ev.Event],
-    secrets: Mapping[str, str],
-    manager: CheckpointManager,
-    reporters: Sequence[Reporter],
-    clock: SteadyClock,
-    stubs: "Stubs | None",
-    signals: StopSignals,
-) -> None:
-    state = task.state
+async def _perform(run: Run, first: Sequence[ev.Event], signals: StopSignals) -> None:
+    task, workflow, reporters = run.task, run.workflow, run.reporters
     loop = Loop(
-        state=state,
+        state=task.state,
         workflow=workflow,
         first=first,
         store=task,
         put=task.values.put,
-        clock=clock,
+        clock=run.clock,
         reporters=reporters,
         scrub=task.values.secrets.scrub_event,
     )
-    environ = dict(os.environ)
-    redactor, own_rules = Redactor(secrets), project_rules(Path(state.workflow_path).parent)
+    rules = Rules(loop, workflow, _collaborators(run, loop))
+    mailbox = Mailbox(task.folder)
+    mailbox.cancellation()  # what was meant for a process that is gone
+    mailbox.look(loop)
+    for reporter in reporters:
+        reporter.begin(workflow, task.state)
+    signals.tell(lambda name: _stop(loop, mailbox, name))
+    watching = asyncio.ensure_future(mailbox.watch(loop))
+    try:
+        await loop.run(rules)
+    finally:
+        signals.leave_loop()
+        watching.cancel()
+        for reporter in reporters:
+            reporter.end(task.state)
+
+
+def _collaborators(run: Run, loop: Loop) -> Collaborators:
+    """Return what the rules need from outside, the real one of each."""
+    task, manager, clock, stubs = run.task, run.manager, run.clock, run.stubs
+    environ, base_dir = dict(os.environ), Path(task.state.workflow_path).parent
+    redactor = Redactor(run.secrets)
+    judge = Judge(redactor, project_rules(base_dir), clock.now)
 
     def attempts(note: Callable[[str, int, Note], Awaitable[None]]) -> Attempts:
         return Attempts(
             task_id=task.task_id,
-            cwd=Path(state.cwd),
-            base_dir=Path(state.workflow_path).parent,
+            cwd=Path(task.state.cwd),
+            base_dir=base_dir,
             places=task,
-            judge=Judge(redactor, own_rules, clock.now),
+            judge=judge,
             environ=environ,
             monotonic=clock.monotonic,
             note=note,
-            watch=lambda step, attempt, data: _tell(reporters, step, attempt, data),
+            watch=lambda step, attempt, data: _tell(run.reporters, step, attempt, data),
         )
 
     performer: Performer = attempts(loop.note)
     if stubs is not None:
         from agentrun.runner.stub import Stubbed
 
-        performer = Stubbed(performer, stubs, Judge(redactor, own_rules, clock.now))
-    with_ = Collaborators(
+        performer = Stubbed(performer, stubs, judge)
+    return Collaborators(
         attempts=performer,
         analyst=attempts(_no_note),
-        gate=lean.on_demand(lambda: _gate(manager, workflow)),
+        gate=lean.on_demand(lambda: _gate(manager, run.workflow)),
         knowledge=lean.on_demand(lambda: _knowledge(manager, learns=not stubs)),
         successes=lambda content_hash: history.successes(manager.shared, content_hash),
         clock=clock,
@@ -113,21 +126,6 @@ async def _perform(
         environ=environ,
         stubs=stubs,
     )
-    rules = Rules(loop, workflow, with_)
-    mailbox = Mailbox(task.folder)
-    mailbox.cancellation()  # what was meant for a process that is gone
-    mailbox.look(loop)
-    for reporter in reporters:
-        reporter.begin(workflow, state)
-    signals.tell(lambda name: _stop(loop, mailbox, name))
-    watching = asyncio.ensure_future(mailbox.watch(loop))
-    try:
-        await loop.run(rules)
-    finally:
-        signals.leave_loop()
-        watching.cancel()
-        for reporter in reporters:
-            reporter.end(state)
 
 
 def _gate(manager: CheckpointManager, workflow: Workflow) -> "Gate":
@@ -165,13 +163,3 @@ def _stop(loop: Loop, mailbox: Mailbox, name: str) -> None:
         loop.stop(ev.TaskCancelled(cancelled))
     else:
         loop.stop(ev.TaskInterrupted(name))
-
-
-def refuse_survivors(step: str, survivors: Sequence[int]) -> None:
-    """Raise when processes of a dead run could not be ended: the step must not run beside them."""
-    if survivors:
-        pids = ", ".join(map(str, survivors))
-        raise AgentrunError(
-            f"{step}: processes of the run that died are still alive and can't be ended: {pids}",
-            "end them by hand, then resume",
-        )

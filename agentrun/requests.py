@@ -33,7 +33,9 @@ class RunRequest(Struct, frozen=True):
 
 
 class ResumeRequest(Struct, frozen=True):
-    """`agentrun resume`, and `debug --apply`: then `fix` is the step and the fix, as JSON."""
+    """`agentrun resume`, and `debug --apply`: then `fix` is the step and the fix, as JSON.
+    `instead_of` is what `run --resume` asked for, where the task was there already.
+    """
 
     task_id: str
     root: Path
@@ -46,6 +48,7 @@ class ResumeRequest(Struct, frozen=True):
     fix: tuple[str, Mapping[str, Json]] | None = None
     max_parallel: int | None = None
     stub: StubRequest = StubRequest()
+    instead_of: RunRequest | None = None
 
     @property
     def changes(self) -> bool:

@@ -1,7 +1,7 @@
-"""Steering: what a person does to a task that is not being run by this command.
+"""Steering: what a person does to a task that this command does not run itself.
 
-Owns `approve`, `cancel` and `fork`. A task that a live process holds is spoken to through its
-mailbox; any other is taken up, changed and let go.
+Owns `approve`, `cancel` and `fork`. A task that a live process holds gets a message through its
+mailbox; any other one is opened, changed and closed.
 """
 
 import asyncio
@@ -12,17 +12,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from agentrun.app import (
-    end_leftovers_of,
-    new_id,
-    secret_values,
-)
-from agentrun.changes import planned
+from agentrun.app import new_id
+from agentrun.changes import planned, secret_values
 from agentrun.clock import SteadyClock
 from agentrun.core import events as ev
 from agentrun.core.model import Workflow
 from agentrun.core.state import TaskState, apply
 from agentrun.errors import UsageError
+from agentrun.leftovers import end_leftovers_of
 from agentrun.pinned import pinned_workflow
 from agentrun.requests import ResumeRequest
 from agentrun.runner import edit
@@ -32,7 +29,7 @@ from agentrun.store.task import TaskStore
 from agentrun.store.view import TaskView
 
 PATIENCE_S = 15.0
-"""How long a live process is waited for to take what it was told."""
+"""How long to wait for a live process to take its message."""
 LOOK_EVERY_S = 0.05
 
 
@@ -58,7 +55,7 @@ def answer_task(root: Path, task: str, step: str | None, answer: str | None) -> 
         letter.unlink(missing_ok=True)
     with manager.open(task_id, {}) as opened:
         clock = SteadyClock(not_before=opened.state.updated_at)
-        _append(opened, edit.answered(opened.state, key, chosen, by, digest), clock)
+        _append(opened, edit.answered(opened.state, key, chosen, by, digest), clock.now)
     return key, False
 
 
@@ -77,7 +74,7 @@ def _await_elsewhere(manager: CheckpointManager, task_id: str, host: str) -> Non
 
 
 def _until(over: Callable[[], bool]) -> bool:
-    """Wait until something is over; return whether it took too long."""
+    """Wait until something is over; return True if it took too long."""
     deadline = time.monotonic() + PATIENCE_S
     while not over():
         if time.monotonic() > deadline:
@@ -114,7 +111,7 @@ def cancel_task(root: Path, task: str, reason: str = "") -> str:
     with manager.open(task_id, {}) as opened:
         clock = SteadyClock(not_before=opened.state.updated_at)
         asyncio.run(end_leftovers_of(opened))
-        _append(opened, [ev.TaskCancelled(reason or "cancelled by a person")], clock)
+        _append(opened, [ev.TaskCancelled(reason or "cancelled by a person")], clock.now)
     return task_id
 
 
@@ -145,16 +142,18 @@ def fork_task(
         )
         _, events = planned(forked.state, pinned, request, forked.bind, forked.values)
         pause = ev.TaskPaused("interrupted", 3, f"forked from {view.task_id} at event {seq}")
-        _append(forked, [*events, pause], clock)
+        then = view.records[seq - 1].time  # from there to now nobody worked on it
+        _append(forked, [pause], lambda: then)
+        _append(forked, [*events, pause], clock.now)
         if workflow is not None:
             forked.write_workflow()
     return forked_id
 
 
-def _append(task: TaskStore, events: Sequence[ev.Event], clock: SteadyClock) -> None:
+def _append(task: TaskStore, events: Sequence[ev.Event], now: Callable[[], float]) -> None:
     """Record events outside of a run."""
     for event in events:
-        recorded = ev.Recorded(task.state.seq + 1, clock.now(), event)
+        recorded = ev.Recorded(task.state.seq + 1, now(), event)
         apply(task.state, recorded)
         task.append([recorded])
     task.snapshot(task.state)

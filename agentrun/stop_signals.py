@@ -1,7 +1,7 @@
-"""Signals that ask a run to stop, taken from before its event loop exists until after it is gone.
+"""Signals that ask a run to stop, caught from before its event loop exists until after it is gone.
 
-Not by the loop's `add_signal_handler`, whose checks import inspect (6 ms with what that imports),
-and set before `asyncio.run`, which otherwise puts a handler of its own for SIGINT in between.
+The handlers are not set by the loop's `add_signal_handler`, whose checks import inspect (6 ms in
+all). They are set before `asyncio.run`, which would otherwise install its own for SIGINT.
 A SIGHUP that was ignored when agentrun was started stays ignored: that is what `nohup` asks for.
 """
 
@@ -17,7 +17,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StopSignals:
-    """While entered, each of these signals is told to the function given to `tell`, on the loop."""
+    """While entered, passes the name of each such signal to the function given to `tell`."""
 
     def __init__(self) -> None:
         self._early: list[str] = []
@@ -25,7 +25,7 @@ class StopSignals:
         self._told: Callable[[str], None] = self._early.append
 
     def tell(self, stop: Callable[[str], None]) -> None:
-        """Call `stop` with the name of each signal, also of those that have come already."""
+        """Call `stop` with the name of each signal, including those that have come already."""
         self._loop, self._told = asyncio.get_running_loop(), stop
         for name in self._early:
             stop(name)

@@ -177,7 +177,7 @@ def _of_task(task: str, manager: CheckpointManager) -> dict[str, Stub]:
 
 def _recorded(key: str, view: TaskView) -> Stub:
     step = view.state.step(key)
-    outputs = Outputs(view.state, view.values.get)
+    outputs = Outputs(view.state, view.values.masked)
     extra = outputs.get(step.extra)
     return Stub(
         outputs.of_step(key, step),

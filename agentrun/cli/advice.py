@@ -4,14 +4,14 @@ import difflib
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import typer
 from msgspec import to_builtins
 
 from agentrun.cli.settings import Settings
-from agentrun.core.model import Step, Workflow
+from agentrun.core.model import Json, Step, Workflow
 from agentrun.errors import AgentrunError, UsageError
 from agentrun.recovery import history
 from agentrun.recovery.advice import Advice, advise
@@ -106,7 +106,7 @@ def changed(file: Path, text: str, advice: list[Advice], err: Screen) -> str:
                 new = set_step_key(text, line, change.key, change.value)
             else:
                 new = set_top_key(text, change.key, change.value)
-            if not _only_that(workflow, load_text(new, file), change.step):
+            if _work_of(workflow) != _work_of(load_text(new, file)):
                 raise CannotWrite("more would change than that")  # noqa: TRY301
         except (CannotWrite, AgentrunError) as problem:
             told = words.one_line(str(problem), 100)
@@ -116,12 +116,9 @@ def changed(file: Path, text: str, advice: list[Advice], err: Screen) -> str:
     return text
 
 
-def _only_that(before: Workflow, after: Workflow, step_id: str) -> bool:
-    pairs = zip(before.steps, after.steps, strict=False)
-    others = all(a.id == b.id and (a.id == step_id or a.spec == b.spec) for a, b in pairs)
-    spec = {step.id: step.spec for step in before.steps}
-    same_work = all(spec.get(step.id) == step.spec for step in after.steps)
-    return len(before.steps) == len(after.steps) and others and same_work
+def _work_of(workflow: Workflow) -> list[tuple[str, Mapping[str, Json]]]:
+    """Return what the steps do, which no advice changes."""
+    return [(step.id, step.spec) for step in workflow.steps]
 
 
 def _diff(file: Path, before: str, after: str, out: Screen) -> Iterator[str]:

@@ -18,7 +18,7 @@ def approve_command(
         str | None,
         typer.Argument(
             metavar="STEP",
-            help="The step; may be left out when only one waits.",
+            help="The step; may be left out if only one waits.",
             autocompletion=complete.steps,
             show_default=False,
         ),
@@ -26,11 +26,14 @@ def approve_command(
     answer: Annotated[
         str | None,
         typer.Argument(
-            metavar="ANSWER", help="One of its options; default the first.", show_default=False
+            metavar="ANSWER", help="One of its options; by default the first.", show_default=False
         ),
     ] = None,
 ) -> int:
-    """Answer an approval. A process that runs the task goes on by itself; else resume it."""
+    """Answer a step that waits for a person.
+
+    If a process is running the task, it goes on by itself; otherwise resume the task.
+    """
     from agentrun.report import screen, words
     from agentrun.steer import answer_task
     from agentrun.store.manager import CheckpointManager

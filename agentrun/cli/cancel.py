@@ -19,7 +19,7 @@ def cancel_command(
         str, typer.Option("--reason", metavar="TEXT", help="Why, for the record.")
     ] = "",
 ) -> int:
-    """Cancel a task. Where a process runs it, that process ends its steps and stops (exit 1)."""
+    """Cancel a task. If a process is running it, that process ends its steps and exits with 1."""
     from agentrun.report import screen, words
     from agentrun.steer import cancel_task
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from agentrun.core.model import Step, Workflow
-from agentrun.foresight import first_word
+from agentrun.foresight import first_that_exists, first_word
 from agentrun.report import words
 from agentrun.report.check_view import Check
 
@@ -33,10 +33,7 @@ def of_machine(root: Path) -> Iterator[Check]:
 
 
 def _folder(root: Path) -> Check:
-    shown = os.fspath(root)
-    place = root.absolute()
-    while not place.exists():
-        place = place.parent
+    shown, place = os.fspath(root), first_that_exists(root)
     if not place.is_dir():
         return Check("checkpoints", "bad", f"{place} is not a folder", "--checkpoints DIR")
     if not os.access(place, os.W_OK | os.X_OK):
@@ -46,10 +43,7 @@ def _folder(root: Path) -> Check:
 
 
 def _disk(root: Path) -> Check:
-    place = root.absolute()
-    while not place.exists():
-        place = place.parent
-    free = shutil.disk_usage(place).free
+    free = shutil.disk_usage(first_that_exists(root)).free
     enough = free >= MIN_FREE_BYTES
     text = f"{words.size(free)} free"
     return Check("disk", "ok" if enough else "warning", text, "logs and values may need more")
@@ -65,7 +59,7 @@ def program(name: str, missing: Literal["warning", "bad"], used_by: str = "") ->
 
 
 def _version(name: str) -> Iterator[Check]:
-    """Say which version of an agent's CLI is there. Of the workflow nothing is run."""
+    """Say which version of an agent's CLI is installed. Nothing of the workflow is run."""
     path = shutil.which(name)
     if path is None:
         return

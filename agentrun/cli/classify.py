@@ -43,7 +43,9 @@ def classify_command(
     ] = None,
     signal: Annotated[
         str | None,
-        typer.Option("--signal", metavar="N", help="What ended it: a number, or SIGKILL, or KILL."),
+        typer.Option(
+            "--signal", metavar="N", help="The signal that ended it: a number, SIGKILL or KILL."
+        ),
     ] = None,
     status: Annotated[
         int | None, typer.Option("--status", metavar="N", help="The HTTP status.")
@@ -57,11 +59,12 @@ def classify_command(
         typer.Option(
             "--channel",
             metavar="NAME",
-            help="subprocess, python, http or llm; by default the other flags tell it.",
+            help="subprocess, python, http or llm; by default inferred from the other options.",
         ),
     ] = None,
     jsonl: Annotated[
-        bool, typer.Option("--jsonl", help="Read one failure a line, answer one line each.")
+        bool,
+        typer.Option("--jsonl", help="Read one failure per line, and answer each with one line."),
     ] = False,
     json_: options.JsonFlag = False,
 ) -> None:

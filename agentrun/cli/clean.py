@@ -22,7 +22,9 @@ def clean_command(
     older_than: Annotated[
         str | None,
         typer.Option(
-            "--older-than", metavar="DURATION", help="Only tasks not touched for so long."
+            "--older-than",
+            metavar="DURATION",
+            help="Only tasks that have not changed for this long.",
         ),
     ] = None,
     status: Annotated[
@@ -30,7 +32,7 @@ def clean_command(
         typer.Option(
             "--status",
             metavar="STATUS",
-            help="Tasks in this state instead of succeeded and cancelled ones; may be given again.",
+            help="Tasks in this state instead of succeeded and cancelled ones; may be repeated.",
             autocompletion=complete.statuses,
         ),
     ] = None,
@@ -48,11 +50,12 @@ def clean_command(
 ) -> int:
     """Remove tasks that are over, with their logs and values.
 
-    What can be resumed (failed, paused, interrupted) goes only when its state is named; a task that
-    a process holds never goes.
+    Tasks that can still be resumed (failed, paused, interrupted) are removed only if you name their
+    state. A task that a process is working on is never removed.
     """
     import time
 
+    from agentrun.cli.ago import moment_ago
     from agentrun.cli.status import checked_statuses
     from agentrun.report import screen
     from agentrun.report.result import write_json
@@ -64,7 +67,7 @@ def clean_command(
     tasks = cleaning.selected(
         manager,
         statuses=checked_statuses(status) or cleaning.OVER,
-        before=_before(older_than, time.time()),
+        before=moment_ago("--older-than", older_than, time.time()),
         keep=keep,
         workflow=workflow,
     )
@@ -81,18 +84,6 @@ def clean_command(
     elif not now.quiet:
         err.line(_summary(tasks, removed, dry_run=dry_run))
     return 0
-
-
-def _before(older_than: str | None, now: float) -> float | None:
-    if older_than is None:
-        return None
-    from agentrun.errors import UsageError
-    from agentrun.workflow.units import duration_s
-
-    try:
-        return now - duration_s(older_than)
-    except ValueError as error:
-        raise UsageError(f"--older-than: {error}", "e.g. --older-than 30d") from error
 
 
 def _agreed(count: int, err: "Screen") -> bool:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Entry(NamedTuple):
-    """A command: `target` is `module:function`; `listed` False keeps it out of the help."""
+    """A command: `target` is `module:function`; `group` is the heading it is listed under."""
 
     target: str
     help: str
@@ -20,7 +20,7 @@ CORE, STEER, WRITE, KNOW = "Run", "Steer", "Write", "Look"
 COMMANDS: dict[str, Entry] = {
     "run": Entry("agentrun.cli.run:run_command", "Run a workflow.", CORE),
     "resume": Entry(
-        "agentrun.cli.resume:resume_command", "Go on with a task where it was left.", CORE
+        "agentrun.cli.resume:resume_command", "Go on with a task where it stopped.", CORE
     ),
     "inspect": Entry(
         "agentrun.cli.inspect:inspect_command", "Show a task at any moment of its life.", CORE
@@ -31,7 +31,9 @@ COMMANDS: dict[str, Entry] = {
     "list": Entry("agentrun.cli.list:list_command", "List tasks, newest first.", KNOW),
     "logs": Entry("agentrun.cli.logs:logs_command", "Show what steps printed.", KNOW),
     "stats": Entry(
-        "agentrun.cli.stats:stats_command", "Show how often, how long and how costly.", KNOW
+        "agentrun.cli.stats:stats_command",
+        "Show how often steps fail, and how well they recover.",
+        KNOW,
     ),
     "classify": Entry("agentrun.cli.classify:classify_command", "Explain one failure.", KNOW),
     "approve": Entry(
@@ -50,7 +52,9 @@ COMMANDS: dict[str, Entry] = {
     ),
     "graph": Entry("agentrun.cli.graph:graph_command", "Draw a workflow.", WRITE),
     "schema": Entry(
-        "agentrun.cli.schema:schema_command", "Print the JSON Schema for editors.", WRITE
+        "agentrun.cli.schema:schema_command",
+        "Print the JSON Schema of workflow files, for editors.",
+        WRITE,
     ),
     "doctor": Entry(
         "agentrun.cli.doctor:doctor_command", "Check what a run would need, before it runs.", WRITE

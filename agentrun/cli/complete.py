@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import typer
 
 from agentrun.cli import settings
+from agentrun.cli.status import STATUSES
+from agentrun.errors import AgentrunError
 
 MAX_SHOWN = 200
 
@@ -37,7 +39,7 @@ def steps(ctx: typer.Context, incomplete: str) -> list[str]:
 
         manager = CheckpointManager(settings.current().root)
         keys = list(manager.read(manager.resolve(task)).state.steps)
-    except Exception:  # noqa: BLE001 - a damaged task completes nothing
+    except (AgentrunError, OSError):  # none of that name, or a damaged one
         return []
     wanted = (key for key in keys if "[" not in key or "[" in incomplete)
     return [key for key in wanted if key.startswith(incomplete)][:MAX_SHOWN]
@@ -50,5 +52,4 @@ def step_values(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def statuses(incomplete: str) -> list[str]:
     """Return the states of a task."""
-    every = ("running", "paused", "succeeded", "failed", "cancelled", "interrupted")
-    return [each for each in every if each.startswith(incomplete)]
+    return [each for each in STATUSES if each.startswith(incomplete)]

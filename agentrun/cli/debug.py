@@ -9,8 +9,11 @@ import typer
 from agentrun.cli import options, settings
 
 if TYPE_CHECKING:
+    from agentrun.core.events import Recorded
+    from agentrun.core.state import TaskState
     from agentrun.recovery.debugger.case import Case
     from agentrun.report.incident import Incident
+    from agentrun.report.screen import Screen
     from agentrun.store.view import TaskView
 
 EXAMPLES = """
@@ -38,7 +41,7 @@ def debug_command(
     at: options.At = None,
     report: Annotated[
         ReportForm | None,
-        typer.Option("--report", help="Write a report to stdout, to be sent to somebody."),
+        typer.Option("--report", help="Write a report to stdout, to send to somebody."),
     ] = None,
     apply: Annotated[
         str | None,
@@ -46,17 +49,19 @@ def debug_command(
     ] = None,
     ask: Annotated[
         str | None,
-        typer.Option("--ask", metavar="TEXT", help="Ask the workflow's debugger agent about it."),
+        typer.Option(
+            "--ask", metavar="TEXT", help="Ask the workflow's debugger agent about the failure."
+        ),
     ] = None,
     plain: Annotated[
-        bool, typer.Option("--plain", help="Print text, on a terminal too: no interactive view.")
+        bool, typer.Option("--plain", help="Print text, even on a terminal: no interactive view.")
     ] = False,
     json: options.JsonFlag = False,
 ) -> int:
-    """Explain a failure: what happened, what each attempt saw and printed, the state before it.
+    """Explain a failure: what happened, what each attempt printed, and the state before it.
 
-    Replays the task from its journal and proposes fixes. Without --apply nothing is run and nothing
-    is changed. On a terminal, with the extra `tui`, it opens a view to step through the events.
+    Replays the task from its journal and proposes fixes. Without --apply nothing is run or changed.
+    On a terminal, with the extra `tui`, it opens a view to step through the events.
     """
     import time
 
@@ -64,7 +69,6 @@ def debug_command(
     from agentrun.cli import interactive
     from agentrun.cli.task_view import open_view, sources_of
     from agentrun.report import screen
-    from agentrun.report.fixes_view import fix_lines
     from agentrun.report.incident import incidents
     from agentrun.report.moment import moment
     from agentrun.store.manager import CheckpointManager
@@ -76,35 +80,48 @@ def debug_command(
     here = not other and interactive.possible(now)
     if here and interactive.installed():
         return interactive.debug(view, now, None if at is None else seq)
-    records = view.records[:seq]
-    state = view.state_at(seq)
+    records, state = view.records[:seq], view.state_at(seq)
     found = incidents(state, sources_of(view, records))
-    folder = now.folder_option()
     manager = CheckpointManager(now.root)
     cases = diagnose.cases(manager, view, state, [each.step for each in found], time.time())
     if ask is not None:
         return _ask(ask, view, found)
     if apply is not None:
         return apply_fix(apply, view.task_id, cases, now)
-    form = ReportForm.json if json else report
-    if form is None:
-        from agentrun.report.debug_view import debug_lines
+    _write(ReportForm.json if json else report, state, found, records, cases, out, now)
+    if here:
+        interactive.tell_how(now)
+    return 0
 
-        out.lines(debug_lines(state, found, records, out, folder))
-        out.lines(fix_lines(cases, out, now.command("debug", view.task_id, "--apply")))
-        if here:
-            interactive.tell_how(now)
-        return 0
+
+def _write(
+    form: ReportForm | None,
+    state: "TaskState",
+    found: "Sequence[Incident]",
+    records: "Sequence[Recorded]",
+    cases: "Sequence[Case]",
+    out: "Screen",
+    now: settings.Settings,
+) -> None:
+    """Write what is known: as a report in the given form, or as a page for a terminal."""
+    from agentrun import diagnose
     from agentrun.report import debug_report
+    from agentrun.report.debug_view import debug_lines
+    from agentrun.report.fixes_view import fix_lines
     from agentrun.report.result import write_json
 
-    if form is ReportForm.json:
-        told = debug_report.report_object(state, found, folder)
-        write_json(out, {**told, "debugger": diagnose.as_json(cases)})
-    else:
-        write = debug_report.html if form is ReportForm.html else debug_report.markdown
-        out.lines(write(state, found, records, folder))
-    return 0
+    folder = now.folder_option()
+    match form:
+        case None:
+            out.lines(debug_lines(state, found, records, out, folder))
+            out.lines(fix_lines(cases, out, now.command("debug", state.task_id, "--apply")))
+        case ReportForm.json:
+            told = debug_report.report_object(state, found, folder)
+            write_json(out, {**told, "debugger": diagnose.as_json(cases)})
+        case ReportForm.md:
+            out.lines(debug_report.markdown(state, found, records, folder))
+        case ReportForm.html:
+            out.lines(debug_report.html(state, found, records, folder))
 
 
 def apply_fix(wanted: str, task_id: str, cases: "Sequence[Case]", now: settings.Settings) -> int:

@@ -21,10 +21,10 @@ def doctor_command(
     *,
     json: options.JsonFlag = False,
 ) -> int:
-    """Check what a run needs, and tell what it will likely bring; exit 1 if it would fail.
+    """Check what a run needs, and predict how it will go; exit 1 if it would fail.
 
-    Programs and their versions, secrets, files, disk, memory, hosts, breakers; from the history of
-    the checkpoint folder the chance of failure, the time and the cost of each step.
+    Checks programs and their versions, secrets, files, disk, memory, hosts and breakers. From the
+    history of the checkpoint folder it predicts the chance of failure, time and cost of each step.
     """
     from pathlib import Path
 

@@ -11,7 +11,7 @@ from agentrun.diagnose import cases
 from agentrun.recovery.debugger.case import Case
 from agentrun.report import words
 from agentrun.report.debug_report import markdown
-from agentrun.report.incident import Sources, incidents
+from agentrun.report.incident import incidents
 from agentrun.store.manager import CheckpointManager
 from agentrun.store.names import step_folder
 
@@ -21,14 +21,7 @@ REPORTS = "reports"
 def write_reports(settings: Settings, state: TaskState) -> list[Path]:
     """Write a report for each step that a person is asked about; return where they are."""
     view = task_view.open_view(settings, state.task_id)
-    sources = Sources(
-        view.records,
-        task_view.definition(view),
-        output=lambda state, key: task_view.output_of(view, state, key),
-        inputs=lambda state: task_view.shown(view, state.inputs),
-        item=lambda state, key: task_view.item_of(view, state, key),
-        log=lambda step, attempt: task_view.log_of(view, step, attempt),
-    )
+    sources = task_view.sources_of(view, view.records)
     asked = set(state.ending.steps if state.ending else ())
     manager, written = CheckpointManager(settings.root), []
     for found in incidents(view.state, sources):

@@ -1,6 +1,10 @@
 """`agentrun fork`: a new task that begins where another one stood."""
 
-from agentrun.cli import options, pairs, settings
+from typing import Annotated
+
+import typer
+
+from agentrun.cli import complete, options, pairs, settings
 
 EXAMPLES = """
 agentrun fork latest                              # a copy of how it stands now
@@ -12,12 +16,20 @@ agentrun fork latest --workflow improved.yaml
 def fork_command(
     task: options.Task,
     *,
-    at: options.At = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at",
+            metavar="STEP|SEQ",
+            help="The moment: right after event SEQ, or right before a step first began.",
+            autocompletion=complete.steps,
+        ),
+    ] = None,
     sets: options.Sets = None,
     workflow: options.NewWorkflow = None,
     json: options.JsonFlag = False,
 ) -> int:
-    """Copy a task, up to one moment, into a new one; print the new id. Nothing is run yet."""
+    """Copy a task, up to a given moment, into a new one. Print its id; run nothing yet."""
     from pathlib import Path
 
     from agentrun.report import screen, words

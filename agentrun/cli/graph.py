@@ -25,7 +25,7 @@ def graph_command(
 ) -> int:
     """Draw a workflow: which step waits for which, and what can run at the same time.
 
-    Given a task, its steps show how they stand. Nothing of the workflow is run.
+    Given a task, it also shows the states of the steps. Nothing in the workflow is run.
     """
     from agentrun.report import screen
     from agentrun.workflow.drawing import draw

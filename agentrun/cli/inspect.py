@@ -43,7 +43,7 @@ def inspect_command(
 ) -> int:
     """Show a task: its steps, attempts, waits, failures and costs, and what to type next.
 
-    Works on a running, a failed and a damaged task alike, and changes nothing.
+    Changes nothing. Works on running, failed and damaged tasks.
     """
     from agentrun.cli.task_view import open_view
     from agentrun.report import screen

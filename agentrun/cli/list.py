@@ -20,7 +20,7 @@ def list_command(
         typer.Option(
             "--status",
             metavar="STATUS",
-            help="Only tasks in this state; may be given again.",
+            help="Only tasks in this state; may be repeated.",
             autocompletion=complete.statuses,
         ),
     ] = None,
@@ -28,11 +28,11 @@ def list_command(
         str | None, typer.Option("--workflow", metavar="NAME", help="Only tasks of this workflow.")
     ] = None,
     limit: Annotated[
-        int, typer.Option("--limit", "-n", min=0, metavar="N", help="At most so many; 0 is all.")
+        int, typer.Option("--limit", "-n", min=0, metavar="N", help="At most N tasks; 0 means all.")
     ] = 20,
-    json: options.JsonFlag = False,
+    json: options.JsonArray = False,
 ) -> int:
-    """List tasks, the one touched last first."""
+    """List tasks, the most recently changed first."""
     import time
 
     from agentrun.cli.status import checked_statuses

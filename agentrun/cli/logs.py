@@ -20,7 +20,7 @@ def logs_command(
         str | None,
         typer.Argument(
             metavar="STEP",
-            help="One step; without, all of them.",
+            help="One step; by default all of them.",
             autocompletion=complete.steps,
             show_default=False,
         ),
@@ -31,12 +31,15 @@ def logs_command(
         typer.Option("--attempt", min=1, metavar="N", help="This attempt instead of the last."),
     ] = None,
     follow: Annotated[
-        bool, typer.Option("-f", "--follow", help="Go on as it is printed, until the task ends.")
+        bool,
+        typer.Option(
+            "-f", "--follow", help="Keep printing as output arrives, until the task ends."
+        ),
     ] = False,
 ) -> int:
     """Print what attempts printed, as they printed it (secrets redacted).
 
-    To a pipe the bytes come as they are; on a terminal, control sequences are made harmless.
+    A pipe gets the bytes as they are; on a terminal, control sequences are made harmless.
     """
     from agentrun.cli.log_reader import LogReader
     from agentrun.cli.task_view import open_view

@@ -16,9 +16,9 @@ from agentrun.cli import direct, lazy, settings
 from agentrun.report import screen
 
 PROGRAM = "agentrun"
-ABOUT = """Run workflows of agents that survive everything that goes wrong while they run.
+ABOUT = """Run workflows of agents durably: a finished step never runs again, whatever goes wrong.
 
-ID is a task id, a unique prefix of one, or `latest`. Global options may stand before or after the
+ID is a task id, a unique prefix of one, or `latest`. Global options may come before or after the
 command.
 """
 EXAMPLES = """

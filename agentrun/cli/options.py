@@ -8,7 +8,7 @@ from agentrun.cli import complete, settings
 
 
 def _expect_object(given: bool) -> bool:
-    """Note that a script waits for JSON, so that a refusal is told as JSON too."""
+    """Note that a script expects JSON, so that a refusal is printed as JSON too."""
     settings.change(json=given or None)
     return given
 
@@ -22,7 +22,10 @@ Task = Annotated[
     ),
 ]
 JsonFlag = Annotated[
-    bool, typer.Option("--json", help="One JSON object on stdout.", callback=_expect_object)
+    bool, typer.Option("--json", help="Print one JSON object on stdout.", callback=_expect_object)
+]
+JsonArray = Annotated[
+    bool, typer.Option("--json", help="Print a JSON array on stdout.", callback=_expect_object)
 ]
 Events = Annotated[
     str | None,
@@ -34,14 +37,16 @@ Events = Annotated[
 ]
 MaxParallel = Annotated[
     int | None,
-    typer.Option("--max-parallel", min=1, metavar="N", help="Most attempts at the same time."),
+    typer.Option(
+        "--max-parallel", min=1, metavar="N", help="Run at most N attempts at the same time."
+    ),
 ]
 At = Annotated[
     str | None,
     typer.Option(
         "--at",
         metavar="STEP|SEQ",
-        help="The moment: after an event's number, or when a step last ended.",
+        help="The moment: right after event SEQ, or when a step last ended.",
         autocompletion=complete.steps,
     ),
 ]
@@ -61,7 +66,7 @@ Inject = Annotated[
     typer.Option(
         "--inject",
         metavar="STEP=FAULT[xN]",
-        help="Have the first N attempts fail: an HTTP status, `timeout`, or another kind.",
+        help="Make the first N attempts fail: an HTTP status, `timeout`, or another kind.",
     ),
 ]
 NewWorkflow = Annotated[

@@ -26,7 +26,7 @@ def resume_command(
         typer.Option(
             "--from",
             metavar="STEP",
-            help="Run this step, and all that depends on it, again.",
+            help="Run this step, and everything that depends on it, again.",
             autocompletion=complete.steps,
         ),
     ] = None,
@@ -46,7 +46,7 @@ def resume_command(
         typer.Option(
             "--skip",
             metavar="STEP",
-            help="Count this step as done, without output.",
+            help="Count this step as done, without an output.",
             autocompletion=complete.steps,
         ),
     ] = None,
@@ -65,7 +65,7 @@ def resume_command(
     json: options.JsonFlag = False,
     events: options.Events = None,
 ) -> int:
-    """Go on with a task where it was left: after a crash, a failure, a pause.
+    """Go on with a task where it stopped: after a crash, a failure or a pause.
 
     Finished steps don't run again. A task that has succeeded prints its result again.
     """

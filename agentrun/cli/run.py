@@ -28,14 +28,14 @@ def run_command(
         typer.Option(
             "--input-file",
             metavar="FILE|-",
-            help="A JSON object of inputs; -i wins over it. `-` is standard input.",
+            help="A JSON object of inputs; -i takes precedence. `-` is standard input.",
         ),
     ] = None,
     task_id: Annotated[
         str | None, typer.Option("--task-id", metavar="ID", help="The id of the new task.")
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="With --task-id: go on with it if it exists.")
+        bool, typer.Option("--resume", help="With --task-id: go on with that task if it exists.")
     ] = False,
     max_parallel: options.MaxParallel = None,
     dry_run: Annotated[

@@ -10,8 +10,8 @@ agentrun schema > .agentrun.schema.json
 def schema_command() -> int:
     """Print the JSON Schema of workflow files.
 
-    An editor that knows it completes every key and explains it. Point it to the file by a first
-    line `# yaml-language-server: $schema=FILE` in the workflow.
+    With it, an editor can complete and explain every key. Point the editor to it by a first line
+    `# yaml-language-server: $schema=FILE` in the workflow.
     """
     from json import dumps
 

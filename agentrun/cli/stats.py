@@ -8,6 +8,7 @@ import typer
 from agentrun.cli import options, settings
 
 if TYPE_CHECKING:
+    from agentrun.cli.settings import Settings
     from agentrun.core.model import Json
     from agentrun.recovery.metrics import Counts, Metric
     from agentrun.report.screen import Screen, Style
@@ -28,7 +29,7 @@ MET: "dict[bool | None, tuple[str, Style]]" = {
     False: ("missed", "red"),
 }
 WORST = 5
-"""So many kinds and steps are listed, those that fail most often."""
+"""How many kinds and steps are listed: those that fail most often."""
 
 
 def stats_command(
@@ -38,18 +39,22 @@ def stats_command(
     *,
     since: Annotated[
         str | None,
-        typer.Option("--since", metavar="DURATION", help="Only tasks touched within, e.g. 7d."),
+        typer.Option(
+            "--since", metavar="DURATION", help="Only tasks changed within this time, e.g. 7d."
+        ),
     ] = None,
     patterns: Annotated[
         bool, typer.Option("--patterns", help="Show known failures and what cured them.")
     ] = False,
     export: Annotated[
         str | None,
-        typer.Option("--export", metavar="FILE", help="With --patterns: write them; - is stdout."),
+        typer.Option(
+            "--export", metavar="FILE", help="With --patterns: write them to FILE; - is stdout."
+        ),
     ] = None,
     import_: Annotated[
         str | None,
-        typer.Option("--import", metavar="FILE", help="With --patterns: take over new ones."),
+        typer.Option("--import", metavar="FILE", help="With --patterns: add new ones from FILE."),
     ] = None,
     clear: Annotated[
         bool, typer.Option("--clear", help="With --patterns: forget them all.")
@@ -58,36 +63,43 @@ def stats_command(
         bool, typer.Option("--advice", help="Show what to change in the workflows, and why.")
     ] = False,
     apply: Annotated[
-        bool, typer.Option("--apply", help="With --advice: write it to the files, shown first.")
+        bool,
+        typer.Option(
+            "--apply", help="With --advice: show the changes, then write them to the files."
+        ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="With --apply: don't ask.")] = False,
     json: options.JsonFlag = False,
 ) -> int:
     """Show how often steps fail and how well they recover.
 
-    Every figure stands beside its target; what it means is in docs/metrics.md. What the Debugger
-    has learnt (--patterns) and what to change (--advice) are in docs/debugger.md.
+    Every figure is shown next to its target; docs/metrics.md explains them. What the Debugger has
+    learnt (--patterns) and advice on what to change (--advice) are explained in docs/debugger.md.
     """
+    now = settings.current()
     if (export is not None) + (import_ is not None) + clear > 1:
         raise typer.BadParameter("--export, --import and --clear exclude each other")
     if patterns or export is not None or import_ is not None or clear:
         from agentrun.cli import patterns as remembered
 
-        now = settings.current()
         return remembered.run(now, export=export, import_=import_, clear=clear, json=json)
     if advice or apply:
         from agentrun.cli import advice as advising
 
-        now = settings.current()
         return advising.run(now, workflow=workflow, apply=apply, yes=yes, json=json)
+    return _show(now, workflow, since, json=json)
+
+
+def _show(now: "Settings", workflow: str | None, since: str | None, *, json: bool) -> int:
     import time
 
+    from agentrun.cli.ago import moment_ago
     from agentrun.recovery.metrics import total
     from agentrun.report import screen, words
     from agentrun.report.result import write_json
 
-    now = settings.current()
-    groups, unreadable, stubbed = _counted(workflow, _begin(since, time.time()))
+    begin = moment_ago("--since", since, time.time()) or 0.0
+    groups, unreadable, stubbed = _counted(now, workflow, begin)
     out, err = screen.stdout(color=now.color), screen.stderr(color=now.color)
     everything = total(counts for days in groups.values() for counts in days.values())
     if json:
@@ -103,23 +115,11 @@ def stats_command(
     return 0
 
 
-def _begin(since: str | None, now: float) -> float:
-    if since is None:
-        return 0.0
-    from agentrun.errors import UsageError
-    from agentrun.workflow.units import duration_s
-
-    try:
-        return now - duration_s(since)
-    except ValueError as error:
-        raise UsageError(f"--since: {error}", "e.g. --since 7d") from error
-
-
 def _counted(
-    workflow: str | None, begin: float
+    now: "Settings", workflow: str | None, begin: float
 ) -> "tuple[dict[str, dict[str, Counts]], list[str], int]":
-    """Count the tasks, per workflow and per day of their start; name those that can't be read, and
-    say how many are left out since what they did was made up.
+    """Count the tasks, per workflow and per day of their start. Name those that can't be read, and
+    say how many are left out because they were run with stubs.
     """
     import time
 
@@ -128,7 +128,7 @@ def _counted(
     from agentrun.store.manager import CheckpointManager
     from agentrun.stubs import was_stubbed
 
-    manager = CheckpointManager(settings.current().root)
+    manager = CheckpointManager(now.root)
     groups: dict[str, dict[str, Counts]] = {}
     unreadable: list[str] = []
     stubbed = 0

@@ -5,8 +5,6 @@ A recorded secret stays a placeholder (`[secret TOKEN]`): looking at a task neve
 
 from collections.abc import Sequence
 
-from msgspec import structs
-
 from agentrun.cli.settings import Settings
 from agentrun.core import address, events as ev
 from agentrun.core.model import Json, Workflow
@@ -24,8 +22,8 @@ TAIL_BYTES = 8192
 
 
 def open_view(settings: Settings, task: str, *, even_empty: bool = False) -> TaskView:
-    """Return the task that is meant. Raises UsageError when there is none, and Damaged when nothing
-    of it can be shown, unless that is what is looked at.
+    """Return the task that is meant. Raises UsageError if there is none, and Damaged if nothing of
+    it can be shown, unless `even_empty`.
     """
     manager = CheckpointManager(settings.root)
     task_id = manager.resolve(task)
@@ -51,7 +49,7 @@ def shown(view: TaskView, value: Value | None) -> Json:
     if value is None or isinstance(value, Items):
         return None
     try:
-        return view.values.get(structs.replace(value, secrets=None))
+        return view.values.masked(value)
     except AgentrunError as error:
         return f"[{error.message}]"
 
@@ -81,7 +79,7 @@ def item_of(view: TaskView, state: TaskState, key: str) -> Json:
 def sources_of(
     view: TaskView, records: Sequence[ev.Recorded], tail_bytes: int = TAIL_BYTES
 ) -> Sources:
-    """Return where what is told of a failure comes from."""
+    """Return the sources of everything that is said about a failure."""
     return Sources(
         records,
         definition(view),

@@ -1,4 +1,4 @@
-"""`agentrun validate`: every mistake in workflow files, and nothing of them run."""
+"""`agentrun validate`: find every mistake in workflow files without running anything."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -7,6 +7,8 @@ import typer
 from agentrun.cli import options, settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from agentrun.core.model import Workflow
     from agentrun.workflow.problems import Problem
 
@@ -18,13 +20,13 @@ agentrun validate workflows/*.yaml --json | jq '.[].message'
 
 def validate_command(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Workflow files.")],
-    json: options.JsonFlag = False,
+    json: options.JsonArray = False,
 ) -> int:
     """Find every mistake in workflow files, with line, column and a hint.
 
-    Nothing of a workflow is imported or run. Warnings (a secret in plain text, a step that is never
-    run, retries inside retries) do not make a file invalid. Exit code 0 when all files are valid, 2
-    otherwise. With --json a list of problems goes to stdout.
+    Nothing in a workflow is imported or run. Warnings (a secret in plain text, a step that never
+    runs, retries inside retries) do not make a file invalid. Exit code 0 if all files are valid, 2
+    otherwise. With --json, the list of problems goes to stdout.
     """
     from pathlib import Path
 
@@ -36,7 +38,7 @@ def validate_command(
     return 0 if all(workflow is not None for _, workflow, _ in results) else 2
 
 
-def _checked(path: "Path") -> "tuple[Workflow | None, list[Problem]]":  # type: ignore[name-defined] # noqa: F821
+def _checked(path: "Path") -> "tuple[Workflow | None, list[Problem]]":
     """Check one file; one that can't be read is a problem like others."""
     from agentrun.errors import UsageError
     from agentrun.workflow.load import check_file
@@ -59,7 +61,7 @@ def _print_json(problems: "list[Problem]") -> None:
 
 
 def _print_text(results: "list[tuple[str, Workflow | None, list[Problem]]]") -> None:
-    from agentrun.report import screen
+    from agentrun.report import screen, words
     from agentrun.workflow.problems import render_problems
 
     out, err = screen.stdout(), screen.stderr(color=settings.current().color)
@@ -67,8 +69,7 @@ def _print_text(results: "list[tuple[str, Workflow | None, list[Problem]]]") -> 
         if problems:
             err.line(render_problems(problems))
         if workflow is not None:
-            count = len(workflow.steps)
-            out.line(f"{file}: valid, {count} {'step' if count == 1 else 'steps'}")
+            out.line(f"{file}: valid, {words.plural(len(workflow.steps), 'step')}")
             continue
         errors = sum(1 for each in problems if each.severity == "error")
-        err.line(f"{file}: not valid, {errors} {'error' if errors == 1 else 'errors'}")
+        err.line(f"{file}: not valid, {words.plural(errors, 'error')}")

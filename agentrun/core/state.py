@@ -106,8 +106,8 @@ def apply(state: TaskState, recorded: ev.Recorded) -> None:
     event, time = recorded.event, recorded.time
     state.seq = recorded.seq
     since_last_s = max(0.0, time - state.updated_at)
-    if isinstance(event, ev.TaskResumed):
-        _move_deadlines(state, since_last_s)
+    if state.status != "running" or isinstance(event, ev.TaskResumed):
+        _move_deadlines(state, since_last_s)  # no process worked on it meanwhile
     elif not isinstance(event, ev.TaskStarted):
         state.active_s += since_last_s
     state.updated_at = time

@@ -175,7 +175,7 @@ RULES: tuple[Rule, ...] = (
         " | stdin is not a terminal | not a tty | not a terminal"
         " | requires an interactive terminal | inappropriate ioctl for device | --print"
         " | config profile | model provider | unknown agent | nested session"
-        " | cannot be launched inside another | windows requires git-bash",
+        " | cannot be launched inside another",
         pattern="^mcp config file not found|^error: invalid mcp config",
         unless="model provider .{0,40}(?:error|overloaded)",
         level=Level.GENERAL,
@@ -188,13 +188,14 @@ RULES: tuple[Rule, ...] = (
         " | stream disconnected before completion | stream ended without"
         " | response ended prematurely | error sending request for url"
         " | unable to connect to api | connection error. | terminated (other side closed)",
+        unless="rate limit|certificate",
     ),
     Rule(
         "mcp.gone",
         Kind.CRASH,
         pattern="mcp error -32000|mcp (?:server|client|connection).{0,60}(?:closed|exited"
         "|disconnected|died|crashed)|mcp.{0,40}connection closed",
-        unless="enoent|command not found|no such file|econnrefused|timed out",
+        unless="enoent|not found|no such file|econnrefused|timed out",
     ),
     Rule("mcp.timeout", Kind.TIMEOUT, pattern="mcp error -32001|mcp .{0,60}timed out"),
     Rule(

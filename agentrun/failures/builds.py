@@ -49,7 +49,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "tests.failed",
         Kind.LOGIC,
-        pattern=r"^=+ .{0,80}\b\d{1,9} (?:failed|error)|^failed \S{1,200}::|^FAIL(?:ED)?:? "
+        pattern=r"^=+ .{0,80}\b\d{1,9} (?:failed|error)|^failed \S{1,200}::|(?-i:^FAIL(?:ED(?!:))?:?[ \t])"
         r"|^(?:tests?|test suites|test files):? +\d{1,9} failed|\b\d{1,9} failing\b"
         r"|^failures!|^failed \((?:failures|errors)=|tests run: \d{1,9}, failures: [1-9]"
         r"|tests run: \d{1,9}, failures: \d{1,9}, errors: [1-9]|there (?:was"
@@ -57,7 +57,7 @@ RULES: tuple[Rule, ...] = (
         r"|\bassertion ?error\b|assertionfailederror|^not ok \d{1,9}|comparisonfailure"
         r"|\d{1,9} examples?, [1-9]\d* failures?|expected .{1,80} (?:but )?(?:was|got"
         r"|received|to (?:be|equal))|\bthere (?:are|were) (?:test|failing)"
-        r"|[1-9]\d* (?:tests?|specs?) (?:have )?failed|^# fail [1-9]|^E  +assert"
+        r"|\btests? failed\b|[1-9]\d* (?:tests?|specs?) (?:have )?failed|^# fail [1-9]|^E  +assert"
         r"|execution failed for task ':\S*test",
         level=Level.GENERAL,
         unless=r"fixture .{1,40}file not found|^failed (?:to|with)\b",
@@ -107,7 +107,8 @@ RULES: tuple[Rule, ...] = (
         "|unsupported target|java_home is set to an invalid|cmake_minimum_required"
         "|generator .{1,60} does not match|cmake error: could not create named generator"
         r"|tsconfig\.json.{0,60}not found|error: no input files"
-        r"|no inputs were found in config file|could not find eslint\.config"
+        r"|no inputs were found in config file|error loading target specification"
+        r"|could not find \"[^\"\n]{1,80}\" in plugin|couldn't resolve module/action|could not find eslint\.config"
         "|no eslint configuration|eslint couldn't find (?:a|an|the) (?:config"
         r"|eslint\.config)|configuration for rule .{1,80} is invalid"
         "|definition for rule .{1,80} was not found"
@@ -118,7 +119,8 @@ RULES: tuple[Rule, ...] = (
         Kind.MISSING_DEPENDENCY,
         pattern="eslint couldn't find the (?:plugin|config)|failed to load (?:plugin|parser"
         "|config)|cannot find (?:plugin|preset|parser)|error ts2307|error ts7016"
-        "|error ts2688|cannot find type definition file|can't find crate for"
+        "|error ts2688|cannot find implementation or library stub|"
+        "cannot find type definition file|can't find crate for"
         r"|unresolved import `(?!crate|self|super)|package \S{1,120} does not exist$"
         "|could not find declaration file"
         "|module .{1,120} in the transform option was not found"
@@ -153,7 +155,7 @@ RULES: tuple[Rule, ...] = (
         " | missing separator | compilation failed | compilation error | build failed"
         " | could not compile | commands commence before first target | redefinition of"
         " | syntaxerror: | lint errors | problems ( | would reformat"
-        " | your code has been rated | type error | typeerror: | referenceerror:"
+        " | be reformatted | code style issues | your code has been rated | type error | typeerror: | referenceerror:"
         " | has no attribute | is not a function | is not defined | is not iterable"
         " | cannot read propert | undefined method | undefined local variable"
         " | undefined variable | undefined: | imported and not used"
@@ -171,10 +173,22 @@ RULES: tuple[Rule, ...] = (
         r"|^[ \t]{1,40}error  +\S|^\S{1,200}:\d{1,9}:\d{1,9}: [EFWC]\d{3}"
         r"|✖ \d{1,9} problems?|found \d{1,9} errors? in \d{1,9} files?"
         r"|^found [1-9]\d* errors?|^\S{1,200}\.java:\d{1,9}: error"
+        r"|^(?:\./)?[\w./-]{1,200}\.(?:go|py|rb|rs|cc?|cpp|cxx|h|hpp|java|kt|swift|tsx?|jsx?|php|lua"
+        r"|hs|ex|zig):\d{1,9}:\d{1,9}: |^\S{1,200}:\d{1,9}:\d{1,9}: note: "
         r"|^# \S{1,200}\n\S{1,200}\.go:\d{1,9}|\bld: \S{0,120}(?:undefined|duplicate)",
         level=Level.GENERAL,
         unless=r"cannot find module '(?!\.)|typeerror: (?:fetch failed|failed to fetch|terminated"
         "|network)|parse error(?!.{0,40}(?:near|expect|before|on line|syntax))",
+    ),
+    # a syntax error in a source file is the code's; one in a data file is the input's
+    Rule(
+        "code.syntax",
+        Kind.LOGIC,
+        pattern=r"\.(?:py|[cm]?[jt]sx?|vue|svelte|sh|bash|rs|go|java|kt|rb|php|cc?|cpp|cs|swift|scala"
+        r"|sql|s?css|lua|pl|ex)\b[:(, ].{0,80}\b(?:syntax ?error|parse ?error|unexpected (?:token|end of"
+        r" file|eof|character))|\b(?:syntax ?error|parse[ _]error|invalid-syntax|unexpected token)\b"
+        r"[^\n]{0,200}(?:\n[^\n]{0,80}){0,3}[ /\[]\S{0,100}\.(?:py|[cm]?[jt]sx?|vue|svelte|sh|bash|rs|go|java|kt"
+        r"|rb|php|cc?|cpp|cs|swift|scala|sql|s?css|lua|pl|ex)\b[:( ]",
     ),
     Rule(
         "compiler.line",

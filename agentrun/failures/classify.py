@@ -73,6 +73,7 @@ def builtin_rules() -> tuple[Rule, ...]:
         agents,
         builds,
         cloud,
+        codes,
         containers,
         databases,
         http,
@@ -85,12 +86,13 @@ def builtin_rules() -> tuple[Rule, ...]:
         runtimes,
         sql,
         system,
+        translated,
         vcs,
     )
 
     rooms = (
-        process, llm, llm_requests, agents, http, python, sql, databases, vcs, packages, containers,
-        cloud, builds, runtimes, network, system,
+        process, llm, llm_requests, agents, http, codes, python, sql, databases, vcs, packages,
+        containers, cloud, builds, runtimes, network, system, translated,
     )  # fmt: skip
     rank = {kind: number for number, kind in enumerate(QUESTIONS)}
     rules = [rule for room in rooms for rule in room.RULES]

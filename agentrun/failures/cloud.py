@@ -16,7 +16,8 @@ def _aws(kind: Kind, codes: str, *, level: Level = Level.SPECIFIC) -> Rule:
         pattern=rf"an error occurred \((?:{codes})\)|<code>(?:{codes})</code>"
         rf"|\"(?:code|__type)\" ?: ?\"(?:[\w.]{{1,80}}#)?(?:{codes})\"|'code': '(?:{codes})'"
         rf"|\b(?:errorcode|error_code|errortype)\W{{1,3}}(?:{codes})\b|^(?:{codes})\b ?:"
-        rf"|\bcode: (?:{codes})\b",
+        rf"|\bcode: (?:{codes})\b|\bapi error (?:{codes})\b"
+        rf"|: (?:{codes}): .{{0,400}}\bstatus code: \d{{3}}\b",
         level=level,
     )
 
@@ -56,7 +57,7 @@ RULES: tuple[Rule, ...] = (
         r"|RequestExpired|RequestTimeTooSkewed|TokenRefreshRequired|IncompleteSignature\w*"
         r"|InvalidSignature\w*|AuthorizationHeaderMalformed|MissingSecurityHeader"
         "|NotAuthorizedException|InvalidIdentityToken|IDPCommunicationError"
-        "|AccessKeyDisabled",
+        "|AccessKeyDisabled|Unauthorized(?:Exception)?",
         level=Level.DECISIVE,
     ),
     _aws(
@@ -98,7 +99,7 @@ RULES: tuple[Rule, ...] = (
     ),
     _aws(
         Kind.NOT_FOUND,
-        r"NoSuch\w{1,80}|\w*NotFound\w*|QueueDoesNotExist"
+        r"NoSuch\w{1,80}|\w*NotFound(?!Error)\w*|QueueDoesNotExist"
         r"|AWS\.SimpleQueueService\.NonExistentQueue|NonExistentQueue|\w*DoesNotExist\w*",
     ),
     _aws(
@@ -234,10 +235,12 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "gcp.quota",
         Kind.QUOTA,
-        pattern=r"quotaexceeded|dailylimitexceeded|quota exceeded for|quota '[\w-]{1,80}' exceeded"
-        "|insufficient (?:regional )?quota|zone_resource_pool_exhausted|billing_disabled"
+        pattern=r"quotaexceeded|dailylimitexceeded|\bquotas? (?:was |were |is )?(?:exceeded|violated)"
+        r"|quota '[\w-]{1,80}' exceeded|\bexceed(?:s|ed|ing)? (?:\w{1,30} ){0,3}quotas?\b"
+        r"|\bdue to quota|\b(?:additional|increase in|more) quota\b"
+        "|insufficient (?:regional |project )?quota|zone_resource_pool_exhausted|billing_disabled"
         "|quota_exceeded",
-        unless="per ?minute|per ?second|per 100 seconds|zone_resource_pool|disk quota",
+        unless="per ?minute|per ?second|per 100 seconds|zone_resource_pool|disk quota|rate quota",
         level=Level.DECISIVE,
     ),
     Rule(
@@ -259,7 +262,7 @@ RULES: tuple[Rule, ...] = (
         Kind.PERMISSION,
         words="authorizationfailed | authorizationpermissionmismatch"
         " | does not have authorization to perform action | linkedauthorizationfailed"
-        " | requestdisallowedbypolicy | publicaccessnotpermitted | authorizationfailure"
+        " | publicaccessnotpermitted | authorizationfailure"
         " | insufficientaccountpermissions",
     ),
     Rule(

@@ -76,7 +76,7 @@ RULES: tuple[Rule, ...] = (
         " | authentication plugin | unable to authenticate user",
         pattern=r"fatal: +role \"[^\"\n]{1,200}\" does not exist"
         r"|fatal: +role \"[^\"\n]{1,200}\" is not permitted to log in",
-        unless="plugin .{1,60}cannot be loaded",
+        unless="plugin .{1,60}cannot be loaded|access denied for user .{1,120} to database",
     ),
     _type(
         Kind.AUTH,
@@ -116,7 +116,7 @@ RULES: tuple[Rule, ...] = (
         " | loading redis is loading | redis is loading the dataset | busy redis is busy"
         " | busy script | tryagain | clusterdown | hash slot not served"
         " | es_rejected_execution_exception | rejected execution | all shards failed"
-        " | not_leader_for_partition | notleaderforpartition | leader not available"
+        " | notleaderorfollower | not the current leader | not_leader_for_partition | notleaderforpartition | leader not available"
         " | leadernotavailable | coordinator not available | maxclientsinsessionmode"
         " | max clients in session mode | query_wait_timeout | not enough replicas"
         " | notenoughreplicas | no master | noreplicas | quorum | unavailableexception"

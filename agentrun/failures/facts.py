@@ -52,6 +52,8 @@ _STATUS_IN_TEXT = (
     r"|'(?:code|status|statuscode|status_code)' ?: ?'?"
     r"|\berror code: "
     r"|\b(?:unexpected|last|response|error|bad) status:? "
+    r"|\(?\bstatus ?= ?|\b(?:rejected|failed|failure|error|refused|denied|response) \("
+    r"|\btoo many (?=\d{3} error responses)"
     r"|\b(?:get|post|put|patch|delete|head) \"?https?://\S{1,300} (?:- |=> |returned |failed:? )?"
     r"|\breturned error:? "
     r"|\bserver (?:returned|responded|replied)(?: with)?(?: an?| the)?(?: error| status| code)*:? "

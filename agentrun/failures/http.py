@@ -92,19 +92,61 @@ RULES: tuple[Rule, ...] = (
         " | signaturedoesnotmatch | bad credentials | invalid credentials"
         " | authentication required | requires authentication | www-authenticate"
         " | not authenticated | unauthenticated | login required"
-        " | authentication credentials were not provided",
+        " | authentication credentials were not provided | must use an api key",
+        pattern="<title>[^<]{0,80}(?:sign in|log ?in)\\b",
     ),
-    Rule("api.not_found", Kind.NOT_FOUND, pattern=r"\"error\" ?: ?\"\w{0,40}_not_found\""),
+    # a login that was tried too often is not asked to slow down: the next try may lock it
+    Rule(
+        "auth.locked_out",
+        Kind.AUTH,
+        pattern=r"\btoo many (?:failed |invalid |incorrect |unsuccessful )?(?:log ?in|sign[- ]?in"
+        r"|password|authentication|auth|pin|otp|failed|invalid|incorrect) (?:attempts|failures|tries)"
+        r"|\baccount (?:has been |was |is )?(?:temporarily )?locked\b|\b(?:user|login|account)"
+        r" (?:is|has been|was) locked out",
+        level=Level.DECISIVE,
+    ),
+    Rule(
+        "auth.second_factor",
+        Kind.AUTH,
+        pattern=r"\b(?:two[- ]factor|multi[- ]factor|2fa|mfa|one-time (?:password|code|passcode)|otp"
+        r"|verification code)\b.{0,80}\b(?:required|needed|invalid|expired|must|missing|enter)\b"
+        r"|\brequires (?:two|multi)[- ]factor\b",
+    ),
+    Rule(
+        "auth.words",
+        Kind.AUTH,
+        pattern=r"\bdecryption failed\b|\b(?:invalid|incorrect|wrong|expired|missing|bad|revoked) (?:\w{1,20} ){0,2}"
+        r"(?:credentials?|password|passphrase|api[- ]key|access[- ]key|access token|bearer token"
+        r"|auth token|session token|client secret|authentication token)\b"
+        r"|\b(?:credentials?|password|passphrase|api[- ]key|access[- ]key|(?:access|auth|bearer"
+        r"|session|refresh|security|personal) token|client secrets?(?: keys?)?|login|session)\b"
+        r".{0,40}\b(?:(?:is|are|was|were|has|have) )?(?:been )?(?:invalid|incorrect|expired|revoked"
+        r"|rejected|not accepted|not valid|wrong)\b"
+        r"|\bunauthori[sz]ed\b(?!.{0,40}operation)|\b(?:log|sign) ?in (?:is )?required\b"
+        r"|\byou (?:must|need to) (?:be logged in|log in|sign in|authenticate)\b",
+        level=Level.GENERAL,
+        unless="syntaxerror|parse error|unexpected token",
+    ),
+    Rule(
+        "permission.restricted",
+        Kind.PERMISSION,
+        pattern=r"\b(?:organi[sz]ation|account|user|project|team|workspace|tenant|repository)"
+        r" (?:has been|was|is) (?:restricted|blocked|banned|disabled|deactivated|terminated)\b"
+        r"|\b(?:isn't|is not|not) (?:white|allow)-?listed\b",
+    ),
+    Rule(
+        "api.not_found", Kind.NOT_FOUND, pattern=r"['\"]error['\"] ?: ?['\"]\w{0,40}_not_found['\"]"
+    ),
     Rule(
         "api.scope",
         Kind.PERMISSION,
-        pattern=r"\"error\" ?: ?\"(?:missing_scope|not_allowed_token_type|not_in_channel"
-        r"|insufficient_scope|access_denied|ekm_access_denied|restricted_action)\"",
+        pattern=r"['\"]error['\"] ?: ?['\"](?:missing_scope|not_allowed_token_type|not_in_channel"
+        r"|insufficient_scope|access_denied|ekm_access_denied|restricted_action)['\"]",
     ),
     Rule(
         "http.conflict_words",
         Kind.RESOURCE_CONFLICT,
-        words="precondition failed | if-match | etag mismatch | optimistic concurrency"
+        words="precondition failed | precondition_failed - | if-match | etag mismatch | optimistic concurrency"
         " | version conflict | version_conflict | revision conflict"
         " | document update conflict | conditionalcheckfailed | resourcealreadyexists"
         " | resource_already_exists | already_exists | bucketalreadyownedbyyou"
@@ -115,6 +157,14 @@ RULES: tuple[Rule, ...] = (
         Kind.LOCK,
         pattern=r"\b423 locked\b|\"locked\"|resource (?:is|was) locked|webdav.{0,40}locked",
         statuses=(423,),
+    ),
+    Rule(
+        "policy.disallowed",
+        Kind.SECURITY,
+        pattern=r"\b(?:disallowed|denied|blocked|prohibited|rejected|restricted)(?: access)? by (?:\w{1,20} ){0,3}"
+        r"polic(?:y|ies)\b|disallowedbypolicy|\bpolic(?:y|ies) (?:\w{1,20} )?(?:violation|violated|denied"
+        r"|prohibits|disallows|forbids)\b",
+        unless=r"npm (?:err!|error) code e403|network policy|retry policy",
     ),
     Rule(
         "http.blocked",

@@ -64,10 +64,19 @@ RULES: tuple[Rule, ...] = (
         r"|quota)|\b(?:usage|spend|plan|budget)[ _](?:limit|quota|cap)s? (?:reached"
         r"|exceeded|hit)|\blimit (?:will )?resets? (?:at|on|in|\w{3} )|\b(?:monthly|weekly"
         r"|daily|hourly|5-hour) (?:\w{1,80} )?(?:quota|limit|budget|allowance)"
-        r"|\bbudget has been exceeded|exceededbudget|\bcalls / month",
+        r"|\bbudget has been exceeded|exceededbudget|\bcalls / month"
+        r"|\bcredits? (?:\w{1,20} ){0,2}(?:exceeded|exhausted|used up|depleted)"
+        r"|\b(?:enough|any|sufficient|no remaining) credits?\b|\buntil credits are added"
+        r"|\bover (?:its|your|the) (?:\w{1,20} ){0,2}(?:quota|allowance|plan)\b"
+        r"|\b(?:contains|has|have|using|used) \d{1,9} .{0,40}\blimit is \d|\bkey limit exceeded"
+        r"|\badd (?:a |your )?(?:credit card|payment)|\bbuy (?:more )?credits?\b|\bpayment information\b"
+        r"|\b(?:billing|payment)[ _]limit|\b(?:extra|additional|paid) usage is required"
+        r"|\b(?:card|payment) (?:was |has been |is )?declined|\btotal ?requests limit exceeded"
+        r"|\b(?:your|the) (?:subscription|trial|plan) (?:has |is )?(?:ended|expired|inactive)",
         level=Level.DECISIVE,
         unless="perminute(?!(?s:.{0,2000})perday)|(?:try again"
         r"|retry) in (?:\d{1,2}m)?(?:\d{1,2}(?:\.\d{1,9})?s|\d{1,9}ms)\b(?!.{0,200}perday)"
+        r"|calls / minute|\bnot (?:your|a|an) (?:usage|plan|account) limit"
         "|pull rate limit|push protection|disk quota"
         r"|rate_limit_exceeded['\"]?[,}].{0,20}$(?!.{0,500}perday)",
     ),
@@ -191,6 +200,7 @@ RULES: tuple[Rule, ...] = (
         " | too many tokens, please wait | request would exceed your | resource_exhausted"
         " | resource exhausted | engine_overloaded_error"
         " | exceeded retry limit, last status: 429 | concurrency limit | 速率限制 | 请求频率"
+        " | rate limit is exceeded | temporarily limiting requests"
         " | 访问量过大 | concurrent connections | limitrequests | limitburstrate",
         unless="resource exhausted: oom|received message larger|message larger than max",
     ),
@@ -200,12 +210,15 @@ RULES: tuple[Rule, ...] = (
         Kind.OVERLOADED,
         words="overloaded_error | server_is_overloaded | model is overloaded"
         " | engine is currently overloaded | service_tier_capacity_exceeded"
+        " | tier capacity exceeded"
         " | capacity_exceeded | provider returned error | no available capacity"
         " | modelnotreadyexception | is not ready to serve"
         " | the model is currently loading | is currently loading | server_error"
         " | unable to submit request because the service is temporarily"
         " | the server had an error while processing | experiencing high demand"
-        ' | high demand | status": "unavailable | modelerrorexception'
+        ' | high demand | high traffic | status": "unavailable | modelerrorexception'
+        " | an error occurred while processing your request"
+        " | the server had an error processing"
         " | service temporarily unavailable | request queue is full"
         " | maximum pending requests exceeded | no instances available",
     ),

@@ -28,6 +28,7 @@ RULES: tuple[Rule, ...] = (
         " | model produced invalid | no tool call found in | model did not call"
         " | structured output | empty_model_output | response was truncated"
         " | invalid function arguments | invalid_tool_arguments"
+        " | no object generated | did not match schema | did not match the schema"
         " | did not conform to the edit format | failed to match any lines",
         pattern=r"\bfinish_?reason\W{1,6}(?:length|max_tokens|malformed)"
         r"|\bstop_?reason\W{1,6}max_tokens|\bsearch/replace block(?:s)? failed",

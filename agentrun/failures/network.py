@@ -51,7 +51,9 @@ RULES: tuple[Rule, ...] = (
         " | requests per second | too many concurrent requests | please retry after"
         " | reduce your request rate | flood control exceeded | flood wait"
         " | try again later. too many",
-        pattern=r"\btoo many (?:login |failed )?(?:attempts|calls|queries|api calls|messages)",
+        pattern=r"\btoo many (?:attempts|calls|queries|api calls|messages)"
+        r"|\btoo many \w{1,30} (?:\(\d{1,9}\) )?(?:already |recently )?(?:issued|created|sent"
+        r"|requested)\b|\b(?:being|been) rate[- ]?limited\b",
         level=Level.GENERAL,
     ),
     # the other side is not up to it
@@ -69,7 +71,9 @@ RULES: tuple[Rule, ...] = (
         " | insufficient capacity | insufficientinstancecapacity | under maintenance"
         " | scheduled maintenance | temporary server error | temporarily overloaded"
         " | server error 5 | maximum number of connections | connection pool is full"
-        " | no available server | not currently available | loading model | is loading",
+        " | no available server | not currently available | loading model | is loading"
+        " | internalserverexception | encountered an unexpected error | try your request again"
+        " | down for maintenance | maintenance mode | in maintenance | undergoing maintenance",
         level=Level.GENERAL,
     ),
     # time
@@ -83,7 +87,7 @@ RULES: tuple[Rule, ...] = (
         " | exceeded the maximum execution time | maximum execution time"
         " | und_err_connect_timeout | und_err_headers_timeout | err_socket_timeout"
         " | execution expired | request took longer",
-        pattern=r"timeout(?!['\"]?\s?[=:] ?(?:undefined|null|none|\d|false|true))",
+        pattern=r"\bexceeded (?:its|the) (?:\w{1,20} ){0,2}(?:deadline|time ?limit)\b|timeout(?!['\"]?\s?[=:] ?(?:undefined|null|none|\d|false|true))",
         level=Level.GENERAL,
         unless=r"\b(?:invalid|unknown|unsupported|unexpected|bad) (?:option|value|argument"
         "|parameter|flag|duration|keyword)?.{0,20}timeout",
@@ -119,7 +123,8 @@ RULES: tuple[Rule, ...] = (
         " | fetch failed | failed to fetch | failed to download | error sending request"
         " | stream disconnected | stream error | rst_stream | http/2 stream | goaway"
         " | peer closed connection | connection to the server | no internet"
-        " | check your internet | error connecting to | you are offline | unreachable"
+        " | check your internet | error connecting to | you are offline | can't reach | cannot reach | could not reach"
+        " | unable to reach | failed to reach"
         " | wrong version number | ssl_error_syscall | unexpected_eof_while_reading"
         " | eof occurred in violation of protocol | tls handshake failed"
         " | tls connection was non-properly terminated | sslv3 alert handshake failure"
@@ -135,8 +140,10 @@ RULES: tuple[Rule, ...] = (
         " | connection pool shut down",
         pattern=r"\bdial (?:tcp|unix|udp)\b.{0,160}: (?!.{0,500}i/o timeout)|\bread (?:tcp"
         r"|udp) .{0,120}: EOF\b|: EOF$|^EOF$|\bconnect(?:ion)? to \S{1,120} (?:failed"
-        r"|refused)|\berror trying to connect\b",
+        r"|refused)|\berror trying to connect\b|\bunreachable\b(?!=0)"
+        r"|\bconnection to .{1,120} could not be established",
         level=Level.GENERAL,
+        unless=r"\b(?:401 unauthorized|403 forbidden|404 not found|410 gone)\b",
     ),
     Rule(
         "net.specific",

@@ -25,10 +25,11 @@ RULES: tuple[Rule, ...] = (
         " | hashes are required in --require-hashes | checksum verification failed"
         " | err_pnpm_trust | found 1 high severity | vulnerabilities found"
         " | checksum did not match | checksum does not match | the lock file's hash"
-        " | allow-scripts | public key is not available | public key for",
+        " | public key is not available | public key for",
         unless="found 0 vulnerabilities|public key for .{1,60} accepted|npm error 404"
         r"|permission denied \(publickey|audited \d{1,9} packages"
         "|vulnerabilities found.{0,3}$(?s:.{0,2000})npm error",
+        pattern=r"(?<![-\w])allow-scripts\b",
     ),
     # who are you, you may not
     Rule(
@@ -40,7 +41,7 @@ RULES: tuple[Rule, ...] = (
         " | you must be logged in to publish | token provided was invalid | eotp"
         " | no token found, please run `cargo login` | please provide a `--token`"
         " | invalid or non-existent authentication information"
-        " | 401 error, credentials not correct",
+        " | 401 error, credentials not correct | lack of valid authentication credentials",
     ),
     Rule(
         "packages.permission",
@@ -52,6 +53,7 @@ RULES: tuple[Rule, ...] = (
         " | npm error code eperm | not writeable by your user"
         " | is not writable by your user | dpkg/lock-frontend, are you root"
         " | this operation requires super user privileges",
+        pattern=r"\bindex .{1,200} returned a 403\b",
     ),
     Rule(
         "packages.published",
@@ -92,7 +94,7 @@ RULES: tuple[Rule, ...] = (
         " | unable to resolve dependency tree | could not resolve dependency"
         " | no solution found when resolving | version solving failed | solvingfailed"
         " | failed to select a version for | unsatisfiableerror | unsatisfiable"
-        " | libmambaunsatisfiable | resolvepackagenotfound"
+        " | offline mode and the artifact | libmambaunsatisfiable | resolvepackagenotfound"
         " | your requirements could not be resolved | could not find compatible versions"
         " | dependency problems | unmet dependencies"
         " | unable to correct problems, you have held broken packages"
@@ -154,7 +156,7 @@ RULES: tuple[Rule, ...] = (
         "packages.archive",
         Kind.INPUT_FORMAT,
         pattern="wheel '.{1,80}' .{0,200}is invalid|npm (?:err!|error) code ejsonparse"
-        r"|failed to parse (?:json|package\.json|manifest|lock ?file|cargo\.toml"
+        r"|--> \S{0,200}\.(?:toml|json|ya?ml|lock):\d|failed to parse (?:json|package\.json|manifest|lock ?file|cargo\.toml"
         r"|pyproject\.toml)|(?:error|failed) parsing.{0,40}(?:package\.json|cargo\.toml"
         r"|pyproject)|err_pnpm_json_parse|invalid package\.json"
         "|zlib: unexpected end of file|tar_bad_archive|err_pnpm_broken_lockfile"
@@ -189,7 +191,7 @@ RULES: tuple[Rule, ...] = (
         " | not a supported wheel on this platform | is not a supported wheel"
         " | malformed entry | the list of sources could not be read | task ' | ebadname"
         " | npm error notsup | npm err! notsup | is not compatible with your"
-        ' | the engine "node" is incompatible | unknown command: " | unknown command:',
+        ' | is not installable. neither | the engine "node" is incompatible | unknown command: " | unknown command:',
         unless="feature `(?!.{1,80}(?:is required|not|does))|task '(?!.{1,80} not found)"
         "|python requirement(?!s? )",
     ),

@@ -19,6 +19,7 @@ RULES: tuple[Rule, ...] = (
         " | instance was preempted | the job was not acquired by runner"
         " | the node was low on resource"
         " | job was terminated because the node was reclaimed",
+        unless="ephemeral-storage",
         pattern=r"\b(?:preempted by|due to preemption"
         "|slurmstepd: error: .{0,200} due to (?:preemption|node fail))",
         level=Level.DECISIVE,
@@ -50,6 +51,7 @@ RULES: tuple[Rule, ...] = (
         Kind.CANCELLED,
         pattern=r"(?:signal|received|killed by|terminated by|with)\W{0,3}sig(?:int|term|hup"
         r"|quit)\b|^(?:error: )?interrupted(?: by (?:the )?user)?[.!]?$|^\^c"
+        r"|<signals\.sig(?:int|term|hup|quit)"
         r"|^(?:error: )?received (?:an )?interrupt|\bsignal: (?:interrupt|terminated"
         r"|hangup)\b",
         channels=("subprocess",),
@@ -68,6 +70,12 @@ RULES: tuple[Rule, ...] = (
         "process.signal.died",
         Kind.CRASH,
         signals=("SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE", "SIGSYS", "SIGTRAP"),
+    ),
+    Rule(
+        "process.child_died",
+        Kind.CRASH,
+        pattern=r"<signals\.sig(?:segv|abrt|bus|ill|fpe|trap)|\bexit(?:ed)?(?: with)?(?: code| status)?"
+        r"[: ]{1,2}(?:-107374\d{4}|322122\d{4}|0xc0000[0-9a-f]{3})\b",
     ),
     Rule("process.signal.killed", Kind.OUT_OF_MEMORY, signals=("SIGKILL",)),
     Rule("process.signal.cpu", Kind.TIMEOUT, signals=("SIGXCPU", "SIGALRM")),

@@ -155,6 +155,13 @@ RULES: tuple[Rule, ...] = (
         r"|\w*MissingDependency\w*|\w*VersionConflict|NoSuchModuleError|CommandNotFound",
     ),
     Rule(
+        "python.handler_broke",
+        Kind.LOGIC,
+        pattern="during handling of the above exception, another exception occurred:"
+        r"(?s:.{0,2000})^(?:AttributeError|NameError|UnboundLocalError): [^\n]{0,300}\n?\Z",
+        level=Level.DECISIVE,
+    ),
+    Rule(
         "python.optional",
         Kind.MISSING_DEPENDENCY,
         words="missing optional dependency | could not import"
@@ -169,7 +176,7 @@ RULES: tuple[Rule, ...] = (
         Kind.NOT_FOUND,
         r"FileNotFoundError|\w*NotFoundError|\w*NotFound|NoSuch\w+|\w*DoesNotExist"
         r"|ProcessLookupError|FileNotFoundException|NoSuchFileException|\w*ImageNotFound"
-        r"|\w*UnknownObject\w*|ResourceNotFoundException|\w*NotFoundException",
+        r"|\w*UnknownObject\w*|\w*UnknownTopic\w*|ResourceNotFoundException|\w*NotFoundException",
         level=Level.GENERAL,
         unless="NoSuchElement(?:Exception|Error)|NoSuchMethod|NoSuchField|NoSuchModule",
     ),
@@ -273,7 +280,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "python.uncaught",
         Kind.LOGIC,
-        exception=".+",
+        exception="(?!(?:.*[.])?(?:CalledProcessError|SystemExit)$).+",
         channels=("python",),
         level=Level.DEFAULT,
     ),

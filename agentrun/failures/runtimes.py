@@ -39,7 +39,7 @@ RULES: tuple[Rule, ...] = (
         " | browser has disconnected | browser disconnected | gpu process isn't usable"
         " | devtoolsactiveport file doesn't exist | cuda error: device-side assert"
         " | illegal memory access | an illegal memory access was encountered"
-        " | cuda error: unspecified launch failure | uncorrectable ecc"
+        " | unhandled cuda error | cuda error: unspecified launch failure | uncorrectable ecc"
         " | worker exited unexpectedly"
         " | a jest worker process | worker terminated due to | the worker has crashed"
         " | process crashed | unexpectedly crashed | aborted (core"
@@ -243,7 +243,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "jvm.memory",
         Kind.OUT_OF_MEMORY,
-        words="could not reserve enough space"
+        words="could not reserve enough space | <--- last few gcs --->"
         " | insufficient memory for the java runtime environment | java heap space"
         " | metaspace",
         level=Level.DECISIVE,
@@ -284,7 +284,8 @@ RULES: tuple[Rule, ...] = (
         r"|\bextra data: line|\binvalid control character at"
         r"|\bunterminated string starting at|jq: (?:parse )?error.{0,30}(?:parse|invalid)"
         r"|^parse error: |toml(?:decode|parse)|line \d{1,9} column \d{1,9}",
-        unless="jq: error(?!.{0,60}(?:pars|load|invalid numeric))|syntaxerror: ",
+        unless="jq: error(?!.{0,60}(?:pars|load|invalid numeric))|syntaxerror: "
+        r"|\.(?:sh|bash|py|[cm]?[jt]sx?|rb|php|go|rs|java|lua|pl):? (?:line )?\d",
     ),
     Rule(
         "media.setup",

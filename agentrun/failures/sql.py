@@ -14,7 +14,8 @@ def _mysql(kind: Kind, *numbers: int) -> Rule:
         f"mysql.{kind.value}",
         kind,
         pattern=rf"^error (?:{alternatives})(?: \(|:)|\b\w*error: ?\(?(?:{alternatives})(?:, | \()"
-        rf"|\b(?:{alternatives}) \([0-9A-Z]{{5}}\)|\berrno: (?:{alternatives})\b",
+        rf"|\b(?:{alternatives}) \([0-9A-Z]{{5}}\)|\berrno: (?:{alternatives})\b"
+        rf"|\bgot error: (?:{alternatives})\b",
     )
 
 
@@ -30,8 +31,8 @@ def _state(kind: Kind, states: str) -> Rule:
 RULES: tuple[Rule, ...] = (
     # their numbers
     _mysql(Kind.AUTH, 1045, 1698, 1820, 1862, 3118),
-    _mysql(Kind.PERMISSION, 1044, 1142, 1143, 1227, 1290, 1836, 1370),
-    _mysql(Kind.OVERLOADED, 1040, 1203, 1226, 1053, 1129),
+    _mysql(Kind.PERMISSION, 1044, 1129, 1142, 1143, 1227, 1290, 1836, 1370),
+    _mysql(Kind.OVERLOADED, 1040, 1203, 1226, 1053),
     _mysql(Kind.TIMEOUT, 3024, 1969),
     _mysql(Kind.NETWORK, 2002, 2003, 2005, 2006, 2013, 2055, 1927, 1158, 1159, 1160, 1161, 1184),
     _mysql(Kind.LOCK, 1205, 1213, 1099, 1100, 3572, 1020),

@@ -26,12 +26,14 @@ RULES: tuple[Rule, ...] = (
         " | array buffer allocation failed | cuda_error_out_of_memory"
         " | cublas_status_alloc_failed | resource exhausted: oom"
         " | resourceexhaustederror: oom | failed to allocate buffer | mmap failed"
-        " | exhausted virtual memory",
+        " | exhausted virtual memory | memory_limit_exceeded | stored in kv cache"
+        " | memory for the cache blocks",
         pattern=r"\bOOM when allocating|^killed(?:: 9)?$|: \d{1,9} killed\b|\bsignal: 9\b"
         r"|\bsignal: killed\b|^(?:\S{1,80}: )?line \d{1,9}: +\d{1,9} killed\b"
-        r"|killed \(program |\bwith signal (?:9|SIGKILL)\b|\bmemoryerror\b",
+        r"|killed \(program |\bwith signal (?:9|SIGKILL)\b|\bmemoryerror\b"
+        r"|\bmemory limit\b.{0,40}\bexceeded|<signals\.sigkill",
         level=Level.DECISIVE,
-        unless="out of shared memory",
+        unless="out of shared memory|nodes are available",
     ),
     # disk
     Rule(
@@ -44,7 +46,9 @@ RULES: tuple[Rule, ...] = (
         " | not enough free space | there is not enough space on the disk"
         " | low disk space | disk space is low | file system is full | filesystem is full"
         " | flood stage disk watermark | flood-stage watermark | could not extend file"
-        " | free disk space | ran out of disk",
+        " | free disk space | ran out of disk | got error 28 from storage"
+        " | low on resource: ephemeral-storage",
+        pattern=r"\b(?:os error|errno:?) 28\b",
         unless="system limit for number of file watchers|inotify",
         level=Level.DECISIVE,
     ),
@@ -61,8 +65,15 @@ RULES: tuple[Rule, ...] = (
         " | you are not allowed to | not authorized to | is not authorized"
         " | access denied | accessdenied | only root can | notcapable"
         " | again with the --allow- | denied: denied",
-        pattern=r"\bforbidden\b|\bpermission[ _]denied\b|\[errno (?:1|13|30)\]",
+        pattern=r"\bforbidden\b|\bpermission[ _]denied\b|\[errno (?:1|13|30)\]"
+        r"|\bos error (?:1|13|30)\b"
+        r"|\b(?:correct|required|sufficient|necessary|appropriate|enough|proper) (?:\w{1,20} )?"
+        r"(?:permissions?|privileges?|access rights|rights|roles?)\b"
+        r"|\bpermission to .{1,80} has not been\b|\b(?:lacks?|missing) (?:the )?(?:\S{1,40} )?"
+        r"(?:permissions?|privileges?)\b|\bonly (?:the )?(?:\w{1,20} )?(?:owners?|admins?"
+        r"|administrators?|maintainers?|members) (?:can|may|are allowed)\b",
         level=Level.GENERAL,
+        unless=r"\brate[- ]?limited\b|too many requests",
     ),
     # somebody holds it
     Rule(
@@ -73,6 +84,23 @@ RULES: tuple[Rule, ...] = (
         r"|tim(?:ed? ?out|eout).{0,40}\block\b|\block is (?:already )?held|blockingioerror",
         level=Level.DECISIVE,
         unless=r"permission denied|due to lock timeout|package-lock|\bfork\b",
+    ),
+    Rule(
+        "lock.another",
+        Kind.LOCK,
+        pattern=r"\banother (?:\w{1,20}[ -]){0,3}(?:request|operation|process|transaction|update"
+        r"|job|deployment|build|run|instance|upgrade|session|user|client)\b.{0,80}\b(?:in[- ]progress"
+        r"|running|accessing|underway|pending|holding)\b"
+        r"|\b(?:already |currently |being )(?:accessed|modified|updated|edited|processed) by another\b"
+        r"|\bexclusive access\b|\block_timeout\b"
+        r"|\bconflict\w*\b[^.\n]{0,60}[.,;:] ?(?:please )?(?:try again|retry)\b",
+        unless=r"\bport\b|\baddress\b|getupdates|listening",
+    ),
+    Rule(
+        "state.wrong",
+        Kind.RESOURCE_CONFLICT,
+        pattern=r"\b(?:is|was) in (?:an? |the )?[\w'\"]{1,40} (?:state|status)\b.{0,60}\b(?:can ?not"
+        r"|can't|must be|not allowed|unable to)\b",
     ),
     Rule(
         "os.busy",
@@ -101,6 +129,7 @@ RULES: tuple[Rule, ...] = (
         " | too many open files | emfile | enfile | directory not empty | enotempty"
         " | already running | conflict | already exists | already in use | is in use"
         " | system limit for number of file watchers | already been taken"
+        " | eisdir: illegal operation"
         " | already locked by",
         pattern=r"\b(?:is|are) not empty\b|\bfile exists\b|\beexist\b"
         r"|\bport \d{1,9} is (?:already )?(?:in use|taken|occupied)"
@@ -141,6 +170,23 @@ RULES: tuple[Rule, ...] = (
         "file or directory|command not found)",
     ),
     Rule(
+        "os.toolchain",
+        Kind.MISSING_DEPENDENCY,
+        pattern=r"\b(?:could not find|couldn't find|cannot find|can't find|unable to find|no) (?:an? "
+        r"|any |the )?(?:usable |suitable |compatible |matching |valid |supported )?(?:[\w.+-]{1,30} )?"
+        r"(?:interpreter|compiler|linker|engine|sdk|jdk|jre|toolchain|virtual environment)\b"
+        r"|\b(?:sdk|jdk|jre|interpreter|compiler|linker|toolchain|driver|runtime|binary|executable)"
+        r" (?:was |were |is |could )?not (?:be )?(?:found|installed|available)\b"
+        r"|\bdriver\b.{0,60}\btoo old\b|\brequires git-bash\b",
+    ),
+    Rule(
+        "os.shared_object",
+        Kind.MISSING_DEPENDENCY,
+        words="error while loading shared libraries | cannot open shared object file"
+        " | library not loaded: | dll load failed",
+        level=Level.DECISIVE,
+    ),
+    Rule(
         "os.library",
         Kind.MISSING_DEPENDENCY,
         pattern=r"could not find (?:native static library|directory of)|\bis not in std\b"
@@ -165,7 +211,17 @@ RULES: tuple[Rule, ...] = (
         " | unable to open file | unknown host key | do not exist | no matches found"
         " | no match for | could not be found | no urls matched | cannot be found"
         " | nonexistent | non-existent",
+        pattern=r"\bno (?:\w{1,20} ){0,2}(?:files?|tables?|items?|resources?|records?|rows?|entries"
+        r"|objects?|releases?|artifacts?|images?|users?|branches|matches)"
+        r" (?:\w{1,20} ){0,4}(?:were |was )?(?:found|match(?:ed|ing)?)\b|\bos error (?:2|3)\b",
         level=Level.GENERAL,
+    ),
+    Rule(
+        "config.environment",
+        Kind.INVALID_CONFIG,
+        pattern=r"\benv(?:ironment)? var(?:iable)?s?\b.{0,60}\b(?:not found|not set|not defined"
+        r"|undefined|missing|unset|is empty|required)\b|\b(?:missing|required|undefined|unset)"
+        r" env(?:ironment)? var(?:iable)?s?\b",
     ),
     # how it was called
     Rule(
@@ -241,7 +297,20 @@ RULES: tuple[Rule, ...] = (
         r"|engine|encoding|scheme)\b|\binvalid (?:argument|parameter|option)|\b(?:requires"
         r"|required) (?:python|node|go|java|ruby|php|rust|version)\b"
         r"|\bfunction not implemented\b|\bis deprecated and (?:will be|has been) removed"
-        r"|\bno longer supported",
+        r"|\bno longer supported"
+        r"|\bunknown (?:directive|rule|selector|key|keyword|property|section|field|setting|attribute"
+        r"|operator|unit|dialect|locale|time ?zone|codec|plugin|preset|target|goal|module|variable)\b"
+        r"|\bno ['\"`]?[\w.-]{1,60}['\"`]? (?:key|option|setting|section|property|entry) (?:was )?"
+        r"(?:found|defined|specified)\b|\bno (?:active |default |current )?[\w-]{1,30} (?:is |was )?"
+        r"(?:selected|configured|specified)\b"
+        r"|\b(?:is|are) (?:only )?(?:enabled|available|allowed|supported|valid) only (?:for|in|with"
+        r"|on|when|inside)\b|\bonly (?:enabled|available|allowed|supported|valid) (?:for|in|with|on"
+        r"|when|inside|within)\b|\bis not available (?:when|outside|in this|for this|on this)\b"
+        r"|\bno (?:\w{1,20} )?config(?:uration)?s? (?:file )?(?:was |were )?found\b"
+        r"|\binvalid [\w-]{1,30}[ -]config(?:uration)?\b|\bno [\w-]{1,30}(?: or [\w-]{1,30})? in"
+        r" progress\b|\binvalid_scope\b"
+        r"|\binvalid type\. expected\b|\bdon't meet the specifications of the schema"
+        r"|\bcould not determine (?:\w{1,20} ){0,3}version\b",
         level=Level.GENERAL,
     ),
     # what it was given
@@ -253,13 +322,18 @@ RULES: tuple[Rule, ...] = (
         r"|\bnot in gzip format|\bdoes not look like a tar archive|\bbad magic"
         r"|\binvalid (?:json|yaml|xml|toml|csv|utf-?8|data|input|header|format|syntax in"
         r"|character|byte|date|image|archive|zip|file|base64|payload|request)|\b(?:parse"
-        r"|parsing|syntax|decode|decoding|deserialization) error\b|\b(?:failed|unable"
+        r"|parsing|syntax|decode|decoding|deserialization) errors?\b|\b(?:failed|unable"
         "|could not|cannot|couldn't|error) (?:to )?(?:parse|pars(?:e|ing)|decod(?:e|ing)"
         r"|deserialize|unmarshal)|\bargument list too long\b|\bfile name too long\b"
         r"|\bbinary file\b|\binvalid or incomplete multibyte|\binvalid continuation byte"
         r"|\bcan't decode byte|\bunrecogni[sz]ed (?:file|archive|image|input) format"
         r"|\bnot a (?:valid )?(?:zip|gzip|tar|json|png|jpeg|pdf|archive|image)\b"
-        r"|\bcrc (?:error|failed|mismatch)|\bunsupported (?:file|image|media|input"
+        r"|\bcrc (?:error|failed|mismatch)|\b(?:is|are) too (?:large|big|long|short|small)\b"
+        r"|\bfile too large\b|\b(?:cannot|can't|could not|unable to) convert\b"
+        r"|\b(?:unbalanced|unterminated|unclosed)\b"
+        r"|\b(?:could not|cannot|can't|unable to|failed to) (?:read|load|open) (?:the )?(?:\w{1,20} )?"
+        r"(?:certificate|private key|public key|image|pdf|archive|workbook|spreadsheet)\b"
+        r"|\bnon-(?:readable|parseable)\b|\bunsupported (?:file|image|media|input"
         r"|content)[ -](?:format|type)|\bunexpected character",
         level=Level.GENERAL,
     ),

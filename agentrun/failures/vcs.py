@@ -146,7 +146,7 @@ RULES: tuple[Rule, ...] = (
         " | no valid patches in input | patch with only garbage | hunk failed"
         " | hunks failed | exceeds github's file size limit | gh001"
         " | large files detected | invalid object | malformed patch"
-        " | file size limit of 100 | patch fragment without header"
+        " | patch format detection failed | file size limit of 100 | patch fragment without header"
         " | can't find file to patch | only garbage was found in the patch",
     ),
     Rule(

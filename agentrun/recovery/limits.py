@@ -1,7 +1,7 @@
 """Limits of a component: how many calls at once, how many in a time, and a rate learnt from 429s.
 
-Owns the arithmetic (`Pace`, pure) and the slots (`Slots`, files). Refuses to know breakers and
-where a pace is stored (gate.py).
+Owns the arithmetic (`Pace`, pure) and the places (`Place`, locked files). Refuses to know breakers
+and where a pace is stored (gate.py).
 
 The rate is kept by the generic cell rate algorithm: one number, the moment when the next call is
 due if all come evenly. A tenth of the calls of a window may come at once; the gaps are chosen so
@@ -10,8 +10,8 @@ that no window of `per_s` ever holds more than `rate` calls.
 A `rate_limit` makes everybody wait as long as it asks and sets a rate: a share of the calls that
 just worked. A further complaint halves it; time raises it by a constant again, until a minute
 without complaint forgets it: additive increase, multiplicative decrease, as in TCP. Growing with
-time alone, it needs no word from calls that work, so those cost no file. It does not grow at once:
-who was refused once should not be refused again because somebody probes for more.
+time alone, it needs no news of calls that work, so those cost no file. It does not grow right away:
+whoever was refused once should not be refused again because somebody probes for more.
 """
 
 import fcntl
@@ -29,17 +29,16 @@ LATE = 2
 FIRST_SHARE = 0.8
 """A first `rate_limit` lowers the rate to this share of the calls that worked lately."""
 FEW = 3
-"""So few calls that worked are no measure: the rate then doubles in DOUBLED_IN_S, as a guess."""
+"""Fewer calls that worked are no measure: the rate then doubles in DOUBLED_IN_S, as a guess."""
 DOUBLED_IN_S = 4.0
 DECREASE = 0.5
 HELD_S = 10.0
-"""For so long after a complaint the rate stays as it is."""
+"""How long after a complaint the rate stays as it is."""
 INCREASE_PER_S = 0.05
 """After that it grows by this share of what it was lowered to, each second."""
 FORGOTTEN_AFTER_S = 60.0
 SLOWEST = 1 / 60
-"""The slowest rate learnt, in calls a second, from a server that says how long it is to be left
-alone."""
+"""The slowest rate learnt, in calls per second, from a server that says how long to wait."""
 SLOWEST_UNTOLD = 1 / 5
 """The slowest rate learnt from refusals that do not say so."""
 PAUSE_S = 1.0

@@ -9,7 +9,8 @@ from agentrun.core.model import Json
 from agentrun.core.state import StepState, TaskState
 from agentrun.core.value import Items
 from agentrun.report import words
-from agentrun.report.result import duration_of, json_text
+from agentrun.report.changed import changed_lines
+from agentrun.report.result import duration_of
 from agentrun.report.screen import Screen
 
 MAX_STEPS = 200
@@ -86,25 +87,10 @@ def diff_lines(a: Side, b: Side, screen: Screen) -> Iterator[str]:
                 yield "… more steps differ; see all of them with --json"
                 return
             yield screen.paint("bold", where or "task")
-        yield from _change_lines(change, screen)
+        for style, line in changed_lines(change.what, change.old, change.new):
+            yield screen.paint(style, line)
     if where is None:
         yield "no difference"
-
-
-def _change_lines(change: Change, screen: Screen) -> Iterator[str]:
-    old, new = _text(change.old), _text(change.new)
-    if len(old) + len(new) <= 60:
-        yield f"  {change.what}: {old} → {new}"
-        return
-    yield f"  {change.what}:"
-    yield screen.paint("red", f"  - {old}")
-    yield screen.paint("green", f"  + {new}")
-
-
-def _text(value: Json) -> str:
-    if value is None:
-        return "none"
-    return words.one_line(value if isinstance(value, str) and value else json_text(value))
 
 
 def diff_object(a: Side, b: Side) -> dict[str, Json]:

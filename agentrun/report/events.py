@@ -14,9 +14,10 @@ import msgspec
 from agentrun.core import events as ev
 from agentrun.core.model import Json, Workflow
 from agentrun.core.state import TaskState
+from agentrun.core.value import encoded
 from agentrun.report import words
 
-_ENDINGS = (
+ENDINGS = (
     ev.TaskPaused,
     ev.TaskSucceeded,
     ev.TaskFailed,
@@ -39,7 +40,6 @@ class EventsReporter:
         self._write = write
         self._hold_last = hold_last
         self._held: dict[str, Json] | None = None
-        self._encode = msgspec.json.Encoder().encode
 
     def begin(self, workflow: Workflow, state: TaskState) -> None:
         """Say nothing: a task begins with an event."""
@@ -49,10 +49,10 @@ class EventsReporter:
         lines = []
         for recorded in records:
             shown = event_object(state.task_id, recorded)
-            if self._hold_last and isinstance(recorded.event, _ENDINGS):
+            if self._hold_last and isinstance(recorded.event, ENDINGS):
                 self._held = shown
             else:
-                lines.append(self._encode(shown) + b"\n")
+                lines.append(encoded(shown) + b"\n")
         if lines:
             self._write(b"".join(lines))
 
@@ -64,7 +64,7 @@ class EventsReporter:
             "type": f"task_{state.status}",
             "task_id": state.task_id,
         }
-        self._write(self._encode({**held, "result": outputs}) + b"\n")
+        self._write(encoded({**held, "result": outputs}) + b"\n")
         self._held = None
 
     def output(self, step: str, attempt: int, data: bytes) -> None:

@@ -55,6 +55,8 @@ def _of_pause(state: TaskState, ending: Ending) -> list[tuple[str, ...]]:
         return [("begin", "resume", task)]
     if ending.reason in {"approval", "interrupted", "escalation"}:
         answers = [each for key in ending.steps for each in _answers(task, key, state.step(key))]
+        if not answers and ending.reason == "approval":
+            return [("go on with the answers", "resume", task)]
         if ending.reason == "escalation" or not answers:
             answers.insert(0, ("what was tried, and what is proposed", "debug", task))
         return answers

@@ -14,6 +14,7 @@ from agentrun.core import address, events as ev
 from agentrun.core.model import Workflow
 from agentrun.core.state import TaskState
 from agentrun.report import words
+from agentrun.report.events import ENDINGS
 from agentrun.report.screen import Screen
 from agentrun.report.sentences import Sentence, sentence
 from agentrun.report.step_output import StepOutput
@@ -22,13 +23,6 @@ from agentrun.report.tally import Tally
 FEW_ITEMS = 20
 """Up to here each item has lines of its own."""
 
-_ENDINGS = (
-    ev.TaskPaused,
-    ev.TaskSucceeded,
-    ev.TaskFailed,
-    ev.TaskCancelled,
-    ev.TaskInterrupted,
-)
 _OF_AN_ITEM = (ev.StepStarted, ev.StepSucceeded, ev.StepSkipped, ev.ScopeOpened, ev.StepBlocked)
 
 
@@ -52,7 +46,7 @@ class PlainReporter:
         tally.follow(records, state)
         for recorded in records:
             event = recorded.event
-            if isinstance(event, _ENDINGS) or self._is_detail(event):
+            if isinstance(event, ENDINGS) or self._is_detail(event):
                 continue
             if isinstance(event, _OF_AN_ITEM) and self._is_noise(event):
                 continue

@@ -1,6 +1,6 @@
-"""What stdout gets: the result and nothing else, or with `--json` one object about the task.
+"""What goes to stdout: the result and nothing else, or with `--json` one object about the task.
 
-A string is written as text with one newline at its end, anything else as JSON: in one line for
+A string is written as text with one newline at its end, anything else as JSON: on one line for
 programs, indented for people. On a terminal foreign text is made harmless; a pipe gets it as it is.
 """
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 from agentrun.core.address import parent_loop
+from agentrun.core.failure import Failure
 from agentrun.core.model import Json, Workflow
 from agentrun.core.outcome import Usage
 from agentrun.core.spending import spending
@@ -21,7 +22,7 @@ from agentrun.report.screen import Screen
 from agentrun.report.tally import Counts, count_all
 
 MAX_ITEMS = 1000
-"""So many items of `for_each` steps are told of one by one."""
+"""How many items of `for_each` steps have entries of their own."""
 
 
 def write_result(screen: Screen, outputs: Json) -> None:
@@ -95,8 +96,11 @@ def error_object(state: TaskState) -> Json:
     failure = told_failure(state)
     if failure is None:
         return None
+    return {"step": told_step(state), **_failure_object(failure)}
+
+
+def _failure_object(failure: Failure) -> dict[str, Json]:
     return {
-        "step": told_step(state),
         "category": str(failure.category),
         "kind": str(failure.kind),
         "message": failure.message,
@@ -118,9 +122,9 @@ def usage_object(state: TaskState) -> dict[str, Json]:
 
 
 def steps_object(state: TaskState, workflow: Workflow | None) -> dict[str, Json]:
-    """Return each step by its address, then the first MAX_ITEMS items and what is inside of them;
-    a `for_each` has the numbers of its items, and all their attempts as its own. What a step used
-    is told where it used something, with all that is inside of it.
+    """Return each step by its address, then the first MAX_ITEMS items and what is inside them. A
+    `for_each` has the counts of its items, and counts all their attempts as its own. What a step
+    used, with everything inside it, is included if it used anything.
     """
     loops = count_all(state)
     tries = _attempts_of_items(state)
@@ -164,13 +168,7 @@ def _step_object(
         "error": None,
     }
     if step.failure is not None and step.status != "succeeded":
-        failure = step.failure
-        shown["error"] = {
-            "category": str(failure.category),
-            "kind": str(failure.kind),
-            "message": failure.message,
-            "hint": failure.hint,
-        }
+        shown["error"] = _failure_object(step.failure)
     if items is not None:
         shown["items"] = items.as_json()
     if used is not None:

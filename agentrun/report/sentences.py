@@ -111,8 +111,11 @@ def _of_step(event: ev.StepEvent, step: StepState, now: float) -> Sentence | Non
         case ev.StepSucceeded():
             return Sentence(event.step, _succeeded(event, step), "green")
         case ev.StepFailed():
-            text = f"attempt {event.attempt} failed after {words.duration(event.duration_s)}: "
-            return Sentence(event.step, text + failure_text(event.failure), "red")
+            if not event.attempt:
+                return None  # it failed without one: that it did is told next
+            after = f" after {words.duration(event.duration_s)}" if event.duration_s else ""
+            text = f"attempt {event.attempt} failed{after}: {failure_text(event.failure)}"
+            return Sentence(event.step, text, "red")
         case ev.StepInterrupted():
             reason = words.one_line(event.reason)
             return Sentence(event.step, f"interrupted: {reason}; not charged", "yellow")

@@ -13,7 +13,7 @@ from agentrun.core import address
 from agentrun.core.model import Json, Step
 from agentrun.core.state import TaskState
 from agentrun.report import words
-from agentrun.report.result import json_text
+from agentrun.report.changed import changed_lines
 from agentrun.report.screen import Style
 
 MAX_UPSTREAM = 20
@@ -108,18 +108,6 @@ def since_heading(since: SinceSuccess, now: float) -> str:
 def since_lines(since: SinceSuccess) -> Iterator[tuple[Style, str]]:
     """Yield the differences for people, each line after its style."""
     for each in since.differences:
-        was, is_ = _text(each.then), _text(each.now)
-        if len(was) + len(is_) <= 60:
-            yield "", f"  {words.one_line(each.what)}: {was} → {is_}"
-            continue
-        yield "", f"  {words.one_line(each.what)}:"
-        yield "red", f"  - {was}"
-        yield "green", f"  + {is_}"
+        yield from changed_lines(each.what, each.then, each.now)
     if not since.differences:
         yield "", "  nothing that is recorded differs: look at what it reads, calls and waits for"
-
-
-def _text(value: Json) -> str:
-    if value is None:
-        return "none"
-    return words.one_line(value if isinstance(value, str) and value else json_text(value))

@@ -16,6 +16,7 @@ import msgspec
 from agentrun.core.failure import Evidence, Failure, Kind
 from agentrun.core.model import Json, Step
 from agentrun.core.outcome import Note
+from agentrun.core.value import encoded
 from agentrun.errors import NotWritable
 from agentrun.recovery.adjust.apply import Adjusted, adjusted
 from agentrun.recovery.fallback import way
@@ -97,6 +98,9 @@ class Attempts:
             return Failed(found(Kind.INPUT_FORMAT, str(error), "value.too_large", error.hint))
         except ExpressionError as error:
             return Failed(found(Kind.INVALID_CONFIG, str(error), "expression", error.hint))
+        except UnicodeEncodeError as error:
+            text = f"a value holds what is no UTF-8: {error.object[error.start : error.end]!r}"
+            return Failed(found(Kind.INPUT_FORMAT, text, "value.no_utf8"))
         except UnreadablePrompt as error:
             return Failed(found(error.kind, str(error), "prompt_file"))
 
@@ -162,12 +166,18 @@ class Attempts:
 
     def _context(self, order: Order, change: Adjusted, kind: StepKind, log: FileLog) -> StepContext:
         step, key = change.step, order.key
-        is_process = kind.program_text or step.kind == "agent"
+        is_process = bool(kind.program_text) or step.kind == "agent"
+        isolated = order.elsewhere or is_isolated(step)
         state_dir = self._places.state_dir(key) if is_process else NO_FOLDER
-        own_env = self._own_env(order, change, state_dir if is_process else None)
+        env_around, cwd_around = order.around()
+        own_env = _mapping(
+            lambda: self._own_env(order, change, env_around, state_dir if is_process else None),
+            now=is_process or isolated,
+        )
         names = _names_inside(order, own_env)
         spec, values = _render_spec(step, kind, names, self._base_dir)
-        own_env |= values
+        if values:
+            own_env = {**own_env, **values}
         stdin, with_ = render(step.stdin, names), render(step.with_, names)
         if step.kind == "workflow":
             with_ = order.outputs
@@ -187,16 +197,16 @@ class Attempts:
             spec=_shortened(spec, change.input_share),
             with_=with_,
             stdin=stdin,
-            env={**self._environ, **own_env},
+            env=_mapping(lambda: {**self._environ, **own_env}, now=is_process or isolated),
             own_env=own_env,
-            cwd=self._folder(order, step),
+            cwd=self._folder(order, step, cwd_around),
             base_dir=self._base_dir,
             state_dir=state_dir,
             log=log,
             output=step.output,
             note=lambda note: self._note(key, order.number, note),
             idempotency_key=order.idempotency_key,
-            isolated=order.elsewhere or is_isolated(step),
+            isolated=isolated,
             last_failure=order.state.failure,
             session=order.memory.session,
             messages=order.memory.messages,
@@ -206,14 +216,16 @@ class Attempts:
             alone=order.alone,
         )
 
-    def _folder(self, order: Order, step: Step) -> Path:
-        around = self._cwd / order.cwd if order.cwd else self._cwd
+    def _folder(self, order: Order, step: Step, cwd_around: str) -> Path:
+        around = self._cwd / cwd_around if cwd_around else self._cwd
         return around if step.cwd is None else around / str(render(step.cwd, order.names))
 
-    def _own_env(self, order: Order, change: Adjusted, state_dir: Path | None) -> dict[str, str]:
+    def _own_env(
+        self, order: Order, change: Adjusted, around: Mapping[str, str], state_dir: Path | None
+    ) -> dict[str, str]:
         own = {
             **rendered_env(order.workflow.env, order.names),
-            **order.env,  # rendered where it was written
+            **around,
             **rendered_env({**change.step.env, **change.env}, order.names),
         }
         own |= {
@@ -242,6 +254,11 @@ class UnreadablePrompt(Exception):
 
 class IdleTimeout(Exception):
     """The attempt printed nothing for longer than its `idle_timeout`."""
+
+
+def _mapping(make: Callable[[], dict[str, str]], *, now: bool) -> Mapping[str, str]:
+    """Return the mapping, put together now or when somebody asks: most functions never do."""
+    return make() if now else Names(make)
 
 
 def _names_inside(order: Order, own_env: Mapping[str, str]) -> Mapping[str, Any]:
@@ -317,7 +334,7 @@ def _prepared(state_dir: Path, last: Failure | None, *, with_tmp: bool) -> dict[
 
 def _write_last_error(state_dir: Path, last: Failure) -> str:
     path = state_dir / "last_error.json"
-    data = msgspec.json.format(msgspec.json.encode(last), indent=2)[:MAX_LAST_ERROR_BYTES]
+    data = msgspec.json.format(encoded(last), indent=2)[:MAX_LAST_ERROR_BYTES]
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(fd, "wb") as file:
         file.write(data)

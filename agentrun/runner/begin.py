@@ -45,7 +45,7 @@ class Beginning:
             elif self._runs_no_attempt(key, step):
                 self._begin_special(key, step)
             else:
-                self.attempt(key)
+                self._attempt(key, step, self._desk.state.step(key))
         except ExpressionError as error:
             self._fail(key, error)
 
@@ -54,7 +54,9 @@ class Beginning:
 
     def attempt(self, key: str) -> None:
         """Start an attempt, unless a limit, a breaker or a person must be waited for."""
-        step, state = self._desk.look_up(key)
+        self._attempt(key, *self._desk.look_up(key))
+
+    def _attempt(self, key: str, step: Step, state: StepState) -> None:
         if self._is_being_ended(key, step, state):
             self._desk.schedule.defer(key, self._desk.with_.clock.now() + LOOK_AGAIN_S)
             return
@@ -238,13 +240,15 @@ class Beginning:
 
 
 def component_of(step: Step, rendered: Callable[[Json], Json]) -> str | None:
-    """Return what the step depends on: `component:`, else what its kind derives from its spec. An
-    expression that fails is the attempt's to tell.
+    """Return what the step depends on. The loader has told where the file does; an expression in
+    what its kind derives it from is asked now, and one that fails is the attempt's to tell.
     """
     if step.component is not None:
         return step.component
     kind = registry.get(step.kind)
     open_fields = [name for name in kind.component_from if "${{" in str(step.spec.get(name))]
+    if not open_fields:
+        return None
     try:
         values = {name: rendered(step.spec[name]) for name in open_fields}
     except ExpressionError:

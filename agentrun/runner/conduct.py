@@ -6,6 +6,7 @@ record, and ask for launches.
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,24 +52,17 @@ class Rules:
         self.close, self.expire = self._concluding.close, self._concluding.expire
         self.conclude, self.end = self._concluding.conclude, self._concluding.end
 
-    def is_quick(self, key: str) -> bool:
-        """Return whether the attempt will be over in no time: it may be performed on the spot."""
-        if len(self._desk.schedule.running) != 1 or self._desk.with_.stubs is not None:
-            return False
-        step, state = self._desk.look_up(key)
-        plain = not (step.checks or state.adjustments or state.alternative or is_isolated(step))
-        if not plain or not registry.get(step.kind).is_quick(step.spec, self._base_dir):
-            return False
-        return not self._is_elsewhere(*self._around(key), self._desk.schedule.workflow_of(key))
-
-    async def order(self, key: str) -> Result:
-        """Perform the attempt that the state says is running."""
-        step, state = self._desk.look_up(key)
-        idempotency_key = idempotency_key_of(self._desk.state, key)
-        env, cwd = self._around(key)
+    def order(self, key: str) -> Order:
+        """Return the attempt that the state says is running, as it is to be performed."""
+        desk = self._desk
+        step, state = desk.look_up(key)
         state = msgspec.structs.replace(state)  # as it is now, whatever happens meanwhile
-        workflow = self._desk.schedule.workflow_of(key)
-        order = Order(
+        workflow = desk.schedule.workflow_of(key)
+        idempotency_key = idempotency_key_of(desk.state, key)
+        holders = self._holders(key)
+        alone = len(desk.schedule.running) == 1
+        elsewhere = self._moved or bool(holders or workflow.env)
+        return Order(
             key=key,
             number=state.attempts,
             step=step,
@@ -76,23 +70,37 @@ class Rules:
             workflow=workflow,
             names=Names(
                 lambda: {
-                    **self._desk.names(key, workflow),
+                    **desk.names(key, workflow),
                     **attempt_names(key, state, state.attempts, idempotency_key),
                 }
             ),
             idempotency_key=idempotency_key,
             memory=self._memory(key, step, state),
-            env=env,
-            cwd=cwd,
+            around=lambda: self._around(holders),
             outputs=self._outputs(key, state),
-            alone=len(self._desk.schedule.running) == 1,
-            elsewhere=self._is_elsewhere(env, cwd, workflow),
+            alone=alone,
+            quick=alone and not elsewhere and self._is_quick(step, state),
+            elsewhere=elsewhere,
         )
-        slowest = self._desk.with_.slowest(step.content_hash)
+
+    def _is_quick(self, step: Step, state: StepState) -> bool:
+        """Return whether the attempt would be over in no time, if it were alone and here."""
+        if step.checks or state.adjustments or state.alternative or is_isolated(step):
+            return False
+        if self._desk.with_.stubs is not None:
+            return False
+        return registry.get(step.kind).is_quick(step.spec, self._base_dir)
+
+    async def perform(self, order: Order) -> Result:
+        """Perform an attempt; one that takes its time is watched."""
+        slowest = None if order.quick else self._desk.with_.slowest(order.step.content_hash)
         if slowest is None:
             return await self._desk.with_.attempts.perform(order)
-        with self._watchful.attempt(key, slowest):
+        self._watchful.begin(order.key, slowest)
+        try:
             return await self._desk.with_.attempts.perform(order)
+        finally:
+            self._watchful.end(order.key)
 
     def finished(self, key: str, attempt: int, result: Result) -> None:
         """Record how an attempt ended; its place at the gate is free again."""
@@ -100,8 +108,7 @@ class Rules:
         if admitted := self._beginning.admitted.pop(key, None):
             admitted.release(failure, self._desk.with_.clock.now())
         self._finishing.finished(key, attempt, result)
-        used = self._desk.state.step(key).usage
-        if used is not None or self._desk.workflow.budget.time_s is not None:
+        if result.usage is not None or self._desk.workflow.budget.time_s is not None:
             self._watchful.used(key)
 
     def _outputs(self, key: str, state: StepState) -> Json:
@@ -120,24 +127,26 @@ class Rules:
 
         return memory(self._desk, key, step, state)
 
-    def _around(self, key: str) -> tuple[dict[str, str], str]:
-        """Return the environment and the folder that the sub-workflows around a step give it."""
+    def _holders(self, key: str) -> list[str]:
+        """Return the sub-workflows around a step that give it variables or a folder."""
         if "/" not in key:
-            return {}, ""
+            return []
+        found = []
+        for holder in address.ancestors(key):
+            step, state = self._desk.look_up(holder)
+            if state.scope is not None and (step.env or step.cwd):
+                found.append(holder)
+        return found[::-1]
+
+    def _around(self, holders: Sequence[str]) -> tuple[dict[str, str], str]:
         env: dict[str, str] = {}
         cwd = ""
-        for holder in reversed(list(address.ancestors(key))):
-            step, state = self._desk.look_up(holder)
-            if state.scope is None or not (step.env or step.cwd):
-                continue
+        for holder in holders:
+            step = self._desk.schedule.step(holder)
             names = self._desk.names(holder)
             env |= {name: text_of(render(value, names)) for name, value in step.env.items()}
             cwd = os.path.join(cwd, text_of(render(step.cwd, names)) if step.cwd else "")
         return env, cwd
-
-    def _is_elsewhere(self, env: dict[str, str], cwd: str, workflow: Workflow) -> bool:
-        """Return whether this process has not the folder or the environment around a step."""
-        return self._moved or bool(env or cwd or workflow.env)
 
 
 def _debugging(desk: Desk, beginning: Beginning) -> "Debugging":

@@ -40,7 +40,7 @@ class Debugging:
         """Go on with the fix that was recorded before a crash."""
         recorded = self._desk.state.step(key).fix
         assert recorded is not None
-        self._take_course(key, _fix_of(recorded))
+        self._take_course(key, Fix.from_json(recorded.fix))
 
     def open(self, key: str) -> None:
         """Take an incident: investigate it beside the loop, then decide."""
@@ -60,7 +60,7 @@ class Debugging:
         if told == applied.fix:  # what holds a secret is not kept where all tasks read it
             incident = Seen(applied.fingerprint, address.step_id(key), *_what(state.failure))
             when = self._occasion(f"{key} fix {len(state.fixes)}")
-            self._knowledge.learn(incident, _fix_of(applied), when, worked=worked)
+            self._knowledge.learn(incident, Fix.from_json(applied.fix), when, worked=worked)
 
     def _occasion(self, name: str) -> Occasion:
         return Occasion(self._desk.state.task_id, name, self._desk.with_.clock.now())
@@ -202,11 +202,6 @@ class Debugging:
         many = f", {len(proposed)} fix(es) proposed" if proposed else ""
         question = f"{incident.key}: {incident.failure.kind}: {best.cause}{many}"
         self._desk.record(ev.PersonAsked(incident.key, question, "escalation"))
-
-
-def _fix_of(applied: ev.FixApplied) -> Fix:
-    raw = applied.fix
-    return Fix(str(raw["type"]), raw.get("params") or {}, str(raw.get("reason", "")))
 
 
 def _what(failure: Failure | None) -> tuple[str, str]:

@@ -293,7 +293,10 @@ def _row(step: Step, workflow: Workflow, task: TaskState, why: str | None) -> Ro
         )
         return Row(step.id, "run", why or f"{done} of its {total} steps are done")
     if state.attempts:
-        return Row(step.id, "run", why or f"attempt {state.attempts} ended {state.status}")
+        end = "ended" if state.failure is None else "failed"
+        if state.status == "interrupted":
+            end = "was interrupted"
+        return Row(step.id, "run", why or f"attempt {state.attempts} {end}")
     return Row(step.id, "run", why or "it has not begun")
 
 

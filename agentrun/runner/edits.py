@@ -12,10 +12,9 @@ from hashlib import sha256
 from pathlib import Path
 
 from agentrun.core.model import Json
+from agentrun.store.task import STATE
 
 MAX_BYTES = 4 << 20
-STATE = "state"
-"""The folder of a task below which each step has its own (store/task.py)."""
 
 
 class EditRefused(Exception):

@@ -43,7 +43,10 @@ def typed(declared: Mapping[str, Input], texts: Mapping[str, str]) -> dict[str, 
     for name, text in texts.items():
         spec = declared.get(name)
         try:
+            text.encode()
             found[name] = text if spec is None else _typed(spec, text)
+        except UnicodeEncodeError:
+            problems.append(f"`{name}` must be UTF-8, not {text!r}")
         except ValueError:
             assert spec is not None
             problems.append(f"`{name}` must be of type {spec.type}, not {text!r}")

@@ -21,8 +21,8 @@ own; every BREATH_S the event loop gets its turn all the same.
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, Protocol, assert_never
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol, assert_never
 
 from msgspec import Struct
 
@@ -43,6 +43,7 @@ from agentrun.core.schedule import (
 from agentrun.core.state import TaskState, apply
 from agentrun.core.value import Value
 from agentrun.report.reporter import Reporter
+from agentrun.runner.order import Order
 from agentrun.runner.result import Result
 
 BREATH_S = 0.005
@@ -75,8 +76,8 @@ class Conduct(Protocol):
     def conclude(self, key: str) -> None: ...
     def finished(self, key: str, attempt: int, result: Result) -> None: ...
     def end(self) -> None: ...
-    def is_quick(self, key: str) -> bool: ...
-    def order(self, key: str) -> Coroutine[Any, Any, Result]: ...
+    def order(self, key: str) -> Order: ...
+    async def perform(self, order: Order) -> Result: ...
 
 
 class Stop(Struct, frozen=True):
@@ -170,12 +171,13 @@ class Loop:
         self._work[key] = asyncio.get_running_loop().create_task(self._guarded(key, work))
 
     def _start_attempt(self, key: str) -> None:
-        if not self._conduct.is_quick(key):
-            self.start_work(key, self._perform_attempt(key))
+        order = self._conduct.order(key)
+        if not order.quick:
+            self.start_work(key, self._perform_attempt(order))
             return
         from agentrun.runner.eager import begun  # most tasks have none
 
-        if rest := begun(self._guarded(key, self._perform_attempt(key))):
+        if rest := begun(self._guarded(key, self._perform_attempt(order))):
             self._work[key] = rest
 
     async def note(self, key: str, attempt: int, note: Note) -> None:
@@ -305,12 +307,12 @@ class Loop:
 
     # --- attempts ---------------------------------------------------------------------------------
 
-    async def _perform_attempt(self, key: str) -> None:
-        attempt = self.state.step(key).attempts
-        result = await self._conduct.order(key)
+    async def _perform_attempt(self, order: Order) -> None:
+        key, number = order.key, order.number
+        result = await self._conduct.perform(order)
         self._conversations.pop(key, None)
         self._forget(key)
-        self.deliver(lambda: self._conduct.finished(key, attempt, result))
+        self.deliver(lambda: self._conduct.finished(key, number, result))
 
     async def _guarded(self, key: str, work: Awaitable[None]) -> None:
         """Let an error that is no failure of a step (a full disk, a bug of ours) end the loop."""

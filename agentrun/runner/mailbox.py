@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from agentrun.core import events as ev
+from agentrun.core.value import encoded, whole
 from agentrun.errors import UsageError
 from agentrun.runner.edit import answered
 from agentrun.runner.loop import Loop
@@ -47,12 +48,12 @@ class Mailbox:
         """Leave an answer for the process that holds the task; return its file."""
         self._answers.mkdir(mode=0o700, exist_ok=True)
         path = self._answers / f"{len(os.listdir(self._answers)):04d}-{os.getpid()}.json"
-        _write(path, msgspec.json.encode(letter))
+        _write(path, encoded(letter))
         return path
 
     def post_cancellation(self, reason: str) -> None:
         """Leave the reason why the next SIGTERM is a cancellation."""
-        _write(self._cancel, reason.encode())
+        _write(self._cancel, whole(reason).encode())
 
     def cancellation(self) -> str | None:
         """Take the reason of a cancellation, if one was asked for."""

@@ -1,6 +1,6 @@
 """One attempt to perform: what the rules ask for, and the performer answers with a `Result`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -26,9 +26,11 @@ NOTHING = Memory()
 class Order(Struct, frozen=True):
     """One attempt to perform. `names` are those of expressions; `step` is as in the workflow.
 
-    `env` and `cwd` come from the sub-workflows around the step. `outputs` are those of a
-    sub-workflow whose steps are done: the attempt only judges them. `alone`: no other attempt runs
-    meanwhile. `elsewhere`: the attempt's folder or environment is not that of this process.
+    `around` tells the environment and the folder that the sub-workflows around the step give it; it
+    raises ExpressionError where they can't be told. `outputs` are those of a sub-workflow whose
+    steps are done: the attempt only judges them. `alone`: no other attempt runs meanwhile. `quick`:
+    it is alone and will be over in no time, so it may be performed on the spot. `elsewhere`: the
+    attempt's folder or environment is not that of this process.
     """
 
     key: str
@@ -39,10 +41,10 @@ class Order(Struct, frozen=True):
     names: Mapping[str, Any]
     idempotency_key: str
     memory: Memory = NOTHING
-    env: Mapping[str, str] = {}
-    cwd: str = ""
+    around: Callable[[], tuple[Mapping[str, str], str]] = lambda: ({}, "")
     outputs: Json = None
     alone: bool = False
+    quick: bool = False
     elsewhere: bool = False
 
 

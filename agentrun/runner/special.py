@@ -4,11 +4,10 @@ import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-import msgspec
-
 from agentrun.core import events as ev
 from agentrun.core.failure import Failure, Kind
 from agentrun.core.model import Json, Workflow
+from agentrun.core.value import encoded
 from agentrun.runner.inputs import InputProblem, checked_inputs
 from agentrun.runner.result import found
 from agentrun.workflow.units import duration_s
@@ -44,7 +43,7 @@ def approval_asked(key: str, spec: Mapping[str, Json], now: float) -> ev.Approva
     if default is not None and str(default) not in options:
         text = f"the default {default!r} is not one of the options {', '.join(options)}"
         return found(Kind.INVALID_CONFIG, text, "approval")
-    shown = msgspec.json.encode([key, message, options])
+    shown = encoded([key, message, options])
     return ev.ApprovalAsked(
         key,
         message,

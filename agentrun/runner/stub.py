@@ -72,7 +72,7 @@ class Stubs(Struct, frozen=True):
         return None
 
     def covers(self, key: str, attempt: int) -> bool:
-        """Return whether the attempt has nothing to do with the world outside."""
+        """Return whether the attempt is stubbed or made to fail, so that nothing real happens."""
         return self.find(key) is not None or self.fault(key, attempt) is not None
 
     def __bool__(self) -> bool:

@@ -184,6 +184,9 @@ class AgentSpec:
             raise ValueError("an agent needs exactly one of `prompt` and `prompt_file`")
         if self.cli is None:
             self._refuse(_ONLY_CLI, "an API model")
+            for name in [self.model] if isinstance(self.model, str) else self.model or []:
+                if "${{" not in name and not all(name.partition(":")):
+                    raise ValueError(f"the model `{name}` has no provider: write `provider:name`")
         else:
             self._refuse(_ONLY_MODEL, "a `cli`")
             self._refuse(_MISSING_IN.get(str(self.cli), ()), f"`cli: {self.cli}`")

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from agentrun.core.failure import Evidence
 from agentrun.core.outcome import Success
-from agentrun.steps.kind import StepContext, StepKind
+from agentrun.steps.kind import OF_ATTEMPTS, StepContext, StepKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,10 @@ class ApprovalSpec:
         str | None, "the answer when nobody answered in time; without, the step fails"
     ] = None
 
+    def __post_init__(self) -> None:
+        if not self.options:
+            raise ValueError("`options` is empty: nobody could answer")
+
 
 async def _execute(_ctx: StepContext) -> Success | Evidence:
     raise RuntimeError("the runner asks by itself; an approval step is never executed")
@@ -36,23 +40,5 @@ KIND = StepKind(
     execute=_execute,
     scalar="message",
     either=frozenset({"timeout"}),
-    refuses=frozenset(
-        {
-            "until",
-            "max_rounds",
-            "idle_timeout",
-            "retry",
-            "on_error",
-            "fallback",
-            "checks",
-            "output",
-            "env",
-            "cwd",
-            "stdin",
-            "with",
-            "component",
-            "idempotent",
-            "remedies",
-        }
-    ),
+    refuses=OF_ATTEMPTS,
 )

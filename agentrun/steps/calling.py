@@ -8,7 +8,7 @@ from outside passes. A process that the function forked ends here: it must not g
 import contextlib
 import os
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,13 +53,18 @@ def is_async(function: Callable[..., Any] | None) -> bool:
     return code is not None and bool(code.co_flags & CO_COROUTINE)
 
 
+def is_awaitable(result: Any) -> bool:
+    """Return whether this can be awaited; the question to `Awaitable` itself takes a µs."""
+    return hasattr(type(result), "__await__")
+
+
 async def settle(result: Any) -> Outcome:
     """Await what was returned where that is called for, and give it its JSON form."""
     import asyncio
 
     process = os.getpid()
     try:
-        if isinstance(result, Awaitable):
+        if is_awaitable(result):
             result = await result
     except asyncio.CancelledError as error:
         _end_if_forked(process, error)

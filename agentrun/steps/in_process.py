@@ -1,13 +1,12 @@
 """Calls the function of a `python` step in this process."""
 
 import asyncio
-from collections.abc import Awaitable
 from functools import partial
 from pathlib import Path
 
 from agentrun.core.failure import Evidence
 from agentrun.core.outcome import Success
-from agentrun.steps.calling import call_target, is_async, settle
+from agentrun.steps.calling import call_target, is_async, is_awaitable, settle
 from agentrun.steps.kind import StepContext
 from agentrun.steps.quick import CALLS
 from agentrun.steps.streams import PrintingTo
@@ -24,7 +23,7 @@ async def perform(ctx: StepContext) -> Success | Evidence:
             result = job()  # the call itself runs nothing of it
         else:
             result = await CALLS.call(_name(target, ctx.base_dir), job, alone=ctx.alone)
-        if isinstance(result, Awaitable) and is_quick(target, ctx.base_dir):
+        if is_awaitable(result) and is_quick(target, ctx.base_dir):
             await asyncio.sleep(0)  # it was begun in the caller's task, and may need one of its own
         return await settle(result)
 

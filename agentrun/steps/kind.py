@@ -71,6 +71,12 @@ class StepContext(Struct, frozen=True):
     alone: bool = False
 
 
+OF_ATTEMPTS = frozenset(
+    {"until", "max_rounds", "idle_timeout", "retry", "on_error", "fallback", "checks", "output"}
+    | {"env", "cwd", "stdin", "with", "component", "idempotent", "remedies"}
+)
+"""Common keys that mean nothing for a kind that makes no attempts."""
+
 Execute = Callable[[StepContext], Awaitable[Success | Evidence]]
 
 

@@ -5,24 +5,14 @@ the boot, or the marks in its environment. Refuses to touch anything else: a pid
 again, or a group whose leader is gone and whose members carry no mark.
 """
 
-from msgspec import Struct
-
 from agentrun.steps.proc_table import (
     GRACE_S,
+    Ending,
     Target,
     boot_id,
     end_all,
     process_start_time,
 )
-
-__all__ = ["Leftover", "boot_id", "end_leftovers", "process_start_time"]
-
-
-class Leftover(Struct, frozen=True):
-    """What was found of a dead run. While `survivors` is not empty, the step must not start."""
-
-    found: tuple[int, ...] = ()
-    survivors: tuple[int, ...] = ()
 
 
 async def end_leftovers(
@@ -34,8 +24,8 @@ async def end_leftovers(
     started: int = 0,
     boot: str = "",
     grace_s: float = GRACE_S,
-) -> Leftover:
-    """End what is left of a step's last attempt.
+) -> Ending:
+    """End what is left of a step's last attempt. While any survives, the step must not start.
 
     `folder` is the task's: another checkpoint folder may hold a task of the same id, whose live
     processes are not ours. `pid`, `started` and `boot` are as recorded when it was started, None
@@ -43,8 +33,7 @@ async def end_leftovers(
     """
     proven = pid if pid and _is_the_same(pid, started, boot) else None
     marks = {"AGENTRUN_TASK_ID": task_id, "AGENTRUN_STEP": step}
-    ending = await end_all(Target(proven, started, marks, folder), grace_s)
-    return Leftover(ending.found, ending.survivors)
+    return await end_all(Target(proven, started, marks, folder), grace_s)
 
 
 def _is_the_same(pid: int, started: int, boot: str) -> bool:

@@ -51,7 +51,7 @@ class Target(Struct, frozen=True):
 
 
 class Ending(Struct, frozen=True):
-    """Whom `end_all` found and signalled, and who lived on nevertheless."""
+    """Which processes `end_all` found and signalled, and which of them survived."""
 
     found: tuple[int, ...] = ()
     survivors: tuple[int, ...] = ()

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from agentrun.core.failure import Evidence
 from agentrun.core.outcome import Success
-from agentrun.steps.kind import StepContext, StepKind
+from agentrun.steps.kind import OF_ATTEMPTS, StepContext, StepKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,24 +32,5 @@ KIND = StepKind(
     spec=WaitSpec,
     execute=_execute,
     scalar="for_",
-    refuses=frozenset(
-        {
-            "until",
-            "max_rounds",
-            "timeout",
-            "idle_timeout",
-            "retry",
-            "on_error",
-            "fallback",
-            "checks",
-            "output",
-            "env",
-            "cwd",
-            "stdin",
-            "with",
-            "component",
-            "idempotent",
-            "remedies",
-        }
-    ),
+    refuses=OF_ATTEMPTS | {"timeout"},
 )

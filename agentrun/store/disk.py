@@ -37,12 +37,12 @@ class File:
         self.path, self.fd, self.size = path, fd, size
         self.broken = False
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | bytearray) -> None:
         """Append all of `data`."""
         self.write_at(self.size, data)
         self.size += len(data)
 
-    def write_at(self, offset: int, data: bytes) -> None:
+    def write_at(self, offset: int, data: bytes | bytearray) -> None:
         """Write all of `data` at `offset`, however little the system takes at a time."""
         self._refuse_when_broken()
         try:
@@ -173,7 +173,7 @@ class Disk:
         with file:
             return file.read(0, file.size)
 
-    def write_new(self, path: str, *parts: bytes, sync: bool = True) -> None:
+    def write_new(self, path: str, *parts: bytes | bytearray, sync: bool = True) -> None:
         """Write a file that does not exist yet. Its name is durable after `sync_folder` only."""
         with self.create(path) as file:
             for part in parts:
@@ -181,7 +181,7 @@ class Disk:
             if sync:
                 file.sync()
 
-    def replace(self, path: str, *parts: bytes, sync: bool = True) -> None:
+    def replace(self, path: str, *parts: bytes | bytearray, sync: bool = True) -> None:
         """Put `parts` in the place of a file: the old content or the new one, never a mixture."""
         folder, name = os.path.split(path)
         aside = f"{folder}/.{name}.{os.getpid()}.new"

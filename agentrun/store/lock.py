@@ -10,7 +10,7 @@ was cleaned away between open and lock is not locked by its ghost.
 """
 
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import msgspec
 
@@ -56,12 +56,11 @@ class TaskLock:
 def acquire(disk: Disk, folder: str) -> TaskLock:
     """Take the lock of the task in `folder`, or raise Locked with who holds it."""
     path = f"{folder}/{LOCK}"
-    file = disk.open(path, write=True) or disk.create(path, exclusive=False)
-    try:
-        return _taken(disk, folder, file)
-    except BaseException:
-        file.close()
-        raise
+    with ExitStack() as undo:
+        file = undo.enter_context(disk.open(path, write=True) or disk.create(path, exclusive=False))
+        lock = _taken(disk, folder, file)
+        undo.pop_all()
+    return lock
 
 
 def held_by(disk: Disk, folder: str) -> Held | None:

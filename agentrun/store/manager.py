@@ -12,6 +12,7 @@ Cleaning is in cleaning.py, a file-by-file check in verify.py, forks in fork.py.
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from hashlib import sha256
 
 from agentrun.core.events import Recorded
@@ -74,15 +75,14 @@ class CheckpointManager:
         values = values or self.new_values(task_id, secrets or {})
         aside = f"{self.root}/.new-{task_id}-{os.getpid()}"
         disk.remove_folder(aside)
-        lock = _build(disk, aside, values, workflow_text, sources)
-        try:
+        with ExitStack() as undo:
+            lock = _build(disk, aside, values, workflow_text, sources)
+            undo.callback(lock.release)
             journal = _first_journal(disk, aside, task_id, values)
             journal.append(first)
             disk.sync_folder(aside)
             self._publish(disk, aside, folder)
-        except BaseException:
-            lock.release()
-            raise
+            undo.pop_all()
         for part in (lock, journal, values):
             part.moved(folder)
         state = replay(task_id, first)
@@ -214,8 +214,9 @@ def _build(
 ) -> locks.TaskLock:
     """Fill a new folder with everything but the journal's first lines."""
     disk.make_folder(folder)
-    lock = locks.acquire(disk, folder)
-    try:
+    with ExitStack() as undo:
+        lock = locks.acquire(disk, folder)
+        undo.callback(lock.release)
         for name in FOLDERS:
             disk.make_folder(f"{folder}/{name}")
         disk.write_new(f"{folder}/{WORKFLOW}", workflow_text)
@@ -225,9 +226,7 @@ def _build(
         values.sync_staged()
         for name in (JOURNAL, MIRROR):
             disk.create(f"{folder}/{name}").close()
-    except BaseException:
-        lock.release()
-        raise
+        undo.pop_all()
     return lock
 
 

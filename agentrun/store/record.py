@@ -30,6 +30,7 @@ from typing import Protocol
 import msgspec
 
 from agentrun.core.events import Event, Recorded
+from agentrun.core.value import encoded
 
 _FORMAT = b"agentrun journal 1 "
 _TAIL = 53
@@ -39,7 +40,6 @@ _SHORTEST = 100
 DECODE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError)
 """What msgspec raises for bytes that are not the JSON it expects, hostile ones included."""
 
-_encoder = msgspec.json.Encoder()
 _decoder: "msgspec.json.Decoder[Event] | None" = None
 
 
@@ -128,19 +128,6 @@ class LineCodec:
 
     def _sum(self, proven: bytes) -> bytes:
         return sha256(self._seed + proven).hexdigest()[:16].encode()
-
-
-def encoded(what: object) -> bytes:
-    """Return it as JSON. Text that no UTF-8 can hold is told with `?`; values keep theirs
-    (`ValueStore`).
-    """
-    try:
-        return _encoder.encode(what)
-    except UnicodeEncodeError:
-        import json
-
-        text = json.dumps(msgspec.to_builtins(what), ensure_ascii=False, separators=(",", ":"))
-        return text.encode("utf-8", "replace")
 
 
 def place(line: bytes) -> tuple[int, int]:

@@ -18,8 +18,8 @@ import msgspec
 
 from agentrun.core.events import Event
 from agentrun.core.model import Json
+from agentrun.core.value import encoded, whole
 from agentrun.errors import UsageError
-from agentrun.store.record import encoded
 
 MIN_LENGTH = 4
 MIN_ENCODED = 6
@@ -44,7 +44,7 @@ class Secrets:
         forms: dict[str, str] = {}
         for name, value in values.items():
             if len(value) >= MIN_LENGTH:
-                for form, text in _forms(value):
+                for form, text in _forms(whole(value)):
                     forms.setdefault(text, name + form)
         self._forms = dict(sorted(forms.items(), key=lambda item: -len(item[0])))
         self._texts = {reference: text for text, reference in self._forms.items()}

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import msgspec
 
 from agentrun.core.model import Json
+from agentrun.core.value import encoded
 from agentrun.store.disk import Disk
 from agentrun.store.record import DECODE_ERRORS
 
@@ -43,7 +44,7 @@ class SharedFiles:
             self._disk.lock(lock, wait=True)
             data, before = self._load(path, keep=True)
             yield data
-            after = msgspec.json.encode(data)
+            after = encoded(data)
             if len(after) > MAX_BYTES:
                 raise ValueError(f"{path} would grow to {len(after)} bytes")
             if after != before:

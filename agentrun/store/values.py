@@ -14,7 +14,8 @@ one fault at a time. A power cut may tear it or take it away; its hash tells. Wh
 damaged or gone, its copy gives the value back. A process that holds the task (`on_mend` is set)
 mends either of the two when it reads the value; others change nothing.
 
-JSON is what comes back: a tuple comes back as a list, NaN as null, a number beyond 64 bits exactly.
+JSON is what comes back: a tuple comes back as a list, NaN as null, a number beyond 64 bits and half
+of a surrogate pair exactly.
 Owns the cache of the blobs read last. Refuses to resolve `Items` (the state knows the children).
 """
 
@@ -75,19 +76,19 @@ class ValueStore:
         """Return the value as the journal holds it. ValueError: it can't be written as JSON."""
         if value is None:
             return NOTHING
-        encoded = _encoded(value)
+        text = _encoded(value)
         used: dict[str, str] = {}
-        if self.secrets.occur_in(encoded):
-            hidden, used = self.secrets.hide(_decoded(encoded), encoded)
-            encoded = _encoded(hidden)
-        if len(encoded) <= self._inline_limit:
+        if self.secrets.occur_in(text):
+            hidden, used = self.secrets.hide(_decoded(text), text)
+            text = _encoded(hidden)
+        if len(text) <= self._inline_limit:
             try:
-                return Inline(_decoder.decode(encoded), used or None)
+                return Inline(_decoder.decode(text), used or None)
             except DECODE_ERRORS:
                 pass  # a number or text that no line can hold: the blob's reader is more patient
-        digest = sha256(encoded).hexdigest()
-        self._stage(digest, encoded)
-        return Blob(digest, len(encoded), used or None)
+        digest = sha256(text).hexdigest()
+        self._stage(digest, text)
+        return Blob(digest, len(text), used or None)
 
     def put_text(self, text: bytes) -> str:
         """Keep bytes as they are (a workflow's text), as a blob; return its sha256."""
@@ -105,6 +106,10 @@ class ValueStore:
             case _:
                 raise AssertionError("items are put together from the state")
         return self.secrets.reveal(found, value.secrets) if value.secrets else found
+
+    def masked(self, value: Value) -> Json:
+        """Return the value, its secrets left as placeholders: for whoever only looks."""
+        return self.get(msgspec.structs.replace(value, secrets=None))
 
     def text(self, digest: str) -> bytes:
         """Return a blob's bytes, checked against their name. Raises Damaged when they are lost."""

@@ -80,12 +80,6 @@ class TaskView:
             raise Damaged(f"{told}. Nothing was run and nothing was changed.")
 
     @property
-    def damage(self) -> list[Finding]:
-        """Return what is wrong with the journal's two copies."""
-        wrong = [finding for finding in self._full.findings if not finding.ok]
-        return [] if self.running and self._full.loss is None else wrong
-
-    @property
     def findings(self) -> list[Finding]:
         """Return what was found out about the journal's two copies, good or bad."""
         return self._full.findings

@@ -13,7 +13,6 @@ from agentrun.workflow.expressions import (
     ExpressionError,
     expressions_in,
     has_expression,
-    single_expression,
 )
 from agentrun.workflow.findings import Findings
 from agentrun.workflow.hints import did_you_mean
@@ -28,9 +27,10 @@ from agentrun.workflow.names import (
     check_references,
     check_spot,
 )
-from agentrun.workflow.order import Ancestors, implicit_needs, sorted_by_needs
+from agentrun.workflow.order import Ancestors, implicit_needs, sorted_by_needs, without_cycles
 from agentrun.workflow.shell import compile_shell
 from agentrun.workflow.steps import StepDraft, WayDraft
+from agentrun.workflow.template import single
 from agentrun.workflow.yaml_source import Path
 
 _CONDITION_NAMES = EVERYWHERE | {"always", "failed", "succeeded"}
@@ -99,8 +99,8 @@ def _check_ids(drafts: list[StepDraft], findings: Findings) -> list[StepDraft]:
 
 def _check_graph(
     drafts: list[StepDraft], needs: Mapping[str, tuple[str, ...]], findings: Findings
-) -> Ancestors | None:
-    """Find unknown needs and cycles; return who is upstream of whom, None where that is unclear."""
+) -> Ancestors:
+    """Find unknown needs and cycles; return who is upstream of whom, where that is clear."""
     places = {draft.id: draft for draft in drafts}
     for draft in drafts:
         for index, each in enumerate(_explicit_needs(draft) or ()):
@@ -112,17 +112,16 @@ def _check_graph(
                 )
             elif each == draft.id:
                 findings.add(at, f"step `{each}` waits for itself")
-                return None
-    ordered, cycle = sorted_by_needs(needs)
-    if cycle:
+    others = {step: [each for each in mine if each != step] for step, mine in needs.items()}
+    clear, cycles = without_cycles(others)
+    for cycle in cycles:
         at_step = next(name for name in cycle if _explicit_needs(places[name]) is not None)
         trail = " → ".join(cycle)
         hint = "each waits for the next; a step without `needs` waits for all steps above it"
         findings.add(
             (*places[at_step].path, "needs"), f"the steps wait for each other: {trail}", hint
         )
-        return None
-    return Ancestors(needs, ordered)
+    return Ancestors(clear, sorted_by_needs(clear)[0])
 
 
 def _check_approval(draft: StepDraft, findings: Findings) -> None:
@@ -216,7 +215,7 @@ def _check_commands(draft: StepDraft, findings: Findings) -> None:
         for index, check in enumerate(draft.model.checks):
             listed = isinstance(draft.raw.get("checks", []), list)
             at = draft.place("checks")
-            if has_expression(check) and single_expression(check) is None:
+            if has_expression(check) and single(check) is None:
                 _check_command(check, (*at, index) if listed else at, findings)
         for index, remedy in enumerate(draft.model.remedies):
             _check_command(remedy.run, (*draft.place("remedies"), index, "run"), findings)
@@ -256,7 +255,7 @@ def _check_session(
         if session not in world.kinds:
             hint = did_you_mean(str(session), ["continue", "fresh", *world.kinds])
             findings.add(at, f"there is no step `{session}` whose session could go on", hint)
-        elif world.ancestors is not None and not world.ancestors.has(draft.id, str(session)):
+        elif not world.ancestors.has(draft.id, str(session)):
             findings.add(
                 at,
                 f"step `{draft.id}` does not wait for `{session}`",

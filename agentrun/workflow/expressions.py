@@ -31,7 +31,6 @@ __all__ = [
     "references_of",
     "render",
     "render_prompt",
-    "single_expression",
     "text_of",
     "truthy",
     "unwrapped",
@@ -172,11 +171,6 @@ def compiled(source: str) -> Expression:
 
     refers, value = compile_expression(source)
     return Expression(source, refers, value)
-
-
-def single_expression(text: str) -> str | None:
-    """Return the source when the text is wholly one expression, None otherwise."""
-    return single(text)
 
 
 def _part(text: str) -> Part:

@@ -255,5 +255,6 @@ def misplaced(key: str) -> str:
         return f"did you mean `{hint}`?"
     for name in registry.built_in_names():
         if key in yaml_keys(name):
-            return f"it belongs inside `{name}`"
+            where = "beside" if key in registry.get(name).beside else "inside"
+            return f"it belongs {where} `{name}`"
     return ""

@@ -48,7 +48,7 @@ class World:
 
     inputs: Mapping[str, Any]
     kinds: Mapping[str, str]
-    ancestors: Ancestors | None
+    ancestors: Ancestors
     built_in: frozenset[str]
     used_inputs: set[str]
 
@@ -188,7 +188,7 @@ def _upstream(step: str, spot: Spot, world: World) -> tuple[str, str]:
     """Say what is wrong with a reference to a step from where it stands."""
     if step not in world.kinds:
         return f"there is no step `{step}`", did_you_mean(step, world.kinds)
-    if spot.step is None or world.ancestors is None:
+    if spot.step is None:
         return "", ""
     if step == spot.step:
         return (

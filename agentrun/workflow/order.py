@@ -8,6 +8,9 @@ other step above is upstream of one of those. Ancestors are bitsets: a chain of 
 
 from collections.abc import Iterable, Mapping, Sequence
 
+MAX_CYCLES = 20
+"""More are not told: whoever mends these will see."""
+
 
 def implicit_needs(
     steps: Sequence[tuple[str, tuple[str, ...] | None]],
@@ -55,6 +58,27 @@ def sorted_by_needs(needs: Mapping[str, Sequence[str]]) -> tuple[list[str], list
     return done, []
 
 
+def without_cycles(
+    needs: Mapping[str, Sequence[str]],
+) -> tuple[dict[str, Sequence[str]], list[list[str]]]:
+    """Return the steps that wait for no cycle, and the cycles that wait for no other."""
+    waiting: dict[str, list[str]] = {}
+    for step, mine in needs.items():
+        for each in mine:
+            waiting.setdefault(each, []).append(step)
+    left, cycles = dict(needs), []
+    while cycle := sorted_by_needs(left)[1]:
+        cycles.append(cycle)
+        if len(cycles) == MAX_CYCLES:
+            return {}, cycles
+        gone = [*cycle]
+        while gone:
+            step = gone.pop()
+            if left.pop(step, None) is not None:
+                gone += waiting.get(step, ())
+    return left, cycles
+
+
 class Ancestors:
     """Answers whether one step is upstream of another."""
 
@@ -71,8 +95,11 @@ class Ancestors:
     def has(self, step: str, ancestor: str) -> bool:
         """Say whether `step` waits for `ancestor`, directly or through others.
 
-        True where either is no step of the graph: that is another problem, named elsewhere.
+        True where `step` is none of those that were ordered: that is another problem, named
+        elsewhere. None of them waits for one that was not.
         """
-        if step not in self._index or ancestor not in self._index:
+        if step not in self._index:
             return True
+        if ancestor not in self._index:
+            return False
         return bool(self._bits[self._index[step]] >> self._index[ancestor] & 1)

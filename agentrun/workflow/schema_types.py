@@ -101,6 +101,12 @@ def _condition(value: object) -> str:
     return text
 
 
+def _env_value(value: object) -> object:
+    if not isinstance(value, str | int | float):
+        raise ValueError(f"must be text, a number or a boolean, not {type_name(value)}")  # noqa: TRY004, pydantic needs it
+    return value
+
+
 def _one_or_many(value: object) -> object:
     return [value] if isinstance(value, str | int) and not isinstance(value, bool) else value
 
@@ -153,7 +159,11 @@ AsName = Annotated[
 ]
 EnvName = Annotated[str, BeforeValidator(_env_name), _schema("string")]
 SecretName = Annotated[str, BeforeValidator(_secret_name), _schema("string")]
-EnvValue = Annotated[str | int | float | bool, _schema(["string", "number", "boolean"])]
+EnvValue = Annotated[
+    str | int | float | bool,
+    BeforeValidator(_env_value),
+    _schema(["string", "number", "boolean"]),
+]
 Condition = Annotated[str, BeforeValidator(_condition), _schema(["string", "boolean"])]
 Duration = Annotated[
     float,

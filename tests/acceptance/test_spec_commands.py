@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from agentrun.cli.commands import COMMANDS
-from tests.acceptance.conftest import COMMAND, Ran, Shop
+from tests.acceptance.conftest import COMMAND, PATIENCE_S, Ran, Shop
 
 FINE = "name: fine\nsteps: [{id: a, run: echo noise}, {id: b, run: echo result}]\n"
 FAILS = """
@@ -64,7 +64,7 @@ def started(shop: Shop, text: str, *args: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_S
     while not (shop.folder / "begun").exists():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -374,7 +374,7 @@ def test_events_come_each_after_it_is_durable(shop: Shop) -> None:
     on_disk = [json.loads(line)["seq"] for line in journal if line.strip()]
     assert {each["seq"] for each in seen} <= set(on_disk)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
+    process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
 
 
@@ -392,7 +392,7 @@ def test_events_and_json_do_not_go_together_on_stdout(shop: Shop) -> None:
 def test_130_and_143_interrupted_checkpoint_saved(shop: Shop, how: signal.Signals) -> None:
     process = started(shop, SLOW, "--json")
     process.send_signal(how)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 128 + how
     check_object(json.loads(out), "interrupted", 128 + how)
     assert "checkpoint saved" in err
@@ -428,7 +428,7 @@ def test_4_locked_by_a_live_process(shop: Shop) -> None:
         assert str(process.pid) in ran.err
         assert shop(*shlex.split(ran.json["next"])[1:]).code == 0
     process.terminate()
-    process.wait(timeout=30)
+    process.wait(timeout=PATIENCE_S)
 
 
 def test_75_parked_then_resumed(shop: Shop) -> None:
@@ -469,7 +469,7 @@ def test_1_cancelled(shop: Shop) -> None:
     assert found["status"] == "cancelled"
     live = started(shop, SLOW.replace("name: slow", "name: live"), "--checkpoints", "other")
     assert shop("cancel", "t", "--checkpoints", "other").code == 0
-    _, err = live.communicate(timeout=30)
+    _, err = live.communicate(timeout=PATIENCE_S)
     assert live.returncode == 1, err
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.conftest import COMMAND, Shop
+from tests.acceptance.conftest import COMMAND, PATIENCE_S, Shop
 
 STEPS = """\
 name: my flow
@@ -62,7 +62,7 @@ def begun(shop: Shop, *args: str, name: str = "begun") -> subprocess.Popen[bytes
 
 
 def until(holds: Any) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_S
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -280,6 +280,35 @@ def test_5_disk_holds_a_reference_to_a_secret_and_never_its_value(shop: Shop) ->
         ran = shop(*view)
         assert ran.code == 0
         assert value not in ran.out + ran.err
+
+
+def test_5_who_only_looks_needs_no_secret(shop: Shop) -> None:
+    shop.write(
+        "w.yaml",
+        """
+        secrets: [TOKEN]
+        inputs: {x: {default: a}, y: {default: b}}
+        steps:
+          - {id: a, run: 'echo "t=$TOKEN"'}
+          - {id: b, run: 'test "${{ steps.a.output }} ${{ inputs.y }}" = c'}
+    """,
+    )
+    shop("run", "w.yaml", "--task-id", "t", "-i", "x=is s3cr3t-v4lue", TOKEN="s3cr3t-v4lue")
+    environments: list[dict[str, Any]] = [{}, {"TOKEN": "s3cr3t-v4lue"}]
+    for args in (
+        ["debug", "t"],
+        ["debug", "t", "--report", "md"],
+        ["debug", "t", "--json"],
+        ["inspect", "t", "--step", "a"],
+        ["resume", "t", "--plan"],
+    ):
+        for env in environments:
+            ran = shop(*args, **env)
+            assert ran.code == 0, ran.err
+            assert "s3cr3t-v4lue" not in ran.out
+    assert shop("resume", "t", "--plan", "--set", "y=c", TOKEN="s3cr3t-v4lue").code == 0
+    stubbed = shop("run", "w.yaml", "--stub", "t", "--json")
+    assert stubbed.json["steps"]["a"]["status"] == "succeeded", stubbed.err
 
 
 def test_5_a_task_folder_appears_complete_or_not_at_all(shop: Shop) -> None:
@@ -501,3 +530,46 @@ def test_an_attempt_that_prints_what_is_not_utf_8_or_very_much(shop: Shop) -> No
     size = sum(path.stat().st_size for path in files(shop.folder / "checkpoints/t"))
     assert size < 40_000_000
     assert shop("inspect", "t").code == shop("debug", "t").code == 0
+
+
+def test_half_of_a_surrogate_pair_ends_no_task(shop: Shop) -> None:
+    """It comes from JSON, from functions, and from bytes that are no UTF-8."""
+    shop.write("half.json", '["\\ud800"]')
+    shop.write(
+        "half.py",
+        """
+        def value(): return {"\\udfff": "a\\ud800"}
+        def wrong(): raise ValueError("\\ud800")
+    """,
+    )
+    flow = "w\udcfe.yaml"
+    shop.write(
+        flow,
+        """
+        secrets: [TOKEN]
+        steps:
+          - {id: a, run: cat half.json, output: json}
+          - {id: b, python: 'half.py:value'}
+          - id: c
+            python: half.py:wrong
+            retry: {max_attempts: 2, delay: 1ms, on: [any]}
+            continue_on_error: true
+          - {id: d, approval: "sure? ${{ env.HALF }}"}
+        outputs: ["${{ steps.a.output }}", "${{ steps.b.output }}"]
+    """,
+    )
+    env: dict[str, Any] = {"HALF": "\udcff", "TOKEN": "hunter\udcff2"}
+    ran = shop("run", flow, "--task-id", "t", "--json", "--events", "e", **env)
+    assert ran.code == 3, ran.err
+    done = shop("resume", "t", "--answer", "d=approve", "--json", **env)
+    assert done.code == 0, done.err
+    assert done.json["outputs"] == [["\ud800"], {"\udfff": "a\ud800"}]
+    assert shop("inspect", "t", "--verify").code == 0
+    shop("run", flow, "--task-id", "u", **env)
+    assert shop("cancel", "u", "--reason", "\udcff").code == 0
+
+
+def test_an_input_that_is_no_utf_8_is_refused(shop: Shop) -> None:
+    shop.write("w.yaml", "inputs: {v: {}}\nsteps: [{id: a, run: 'echo ${{ inputs.v }}'}]")
+    refused = shop("run", "w.yaml", "-i", "v=\udcff")
+    assert (refused.code, "`v` must be UTF-8" in refused.err) == (2, True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pytest_httpserver import HTTPServer
 
-from tests.acceptance.conftest import Shop
+from tests.acceptance.conftest import PATIENCE_S, Shop
 
 # What a command prints (or does) for each kind; the exit code where the words alone are not all.
 SAYS = {
@@ -195,11 +195,11 @@ def test_security_halts_the_whole_task(shop: Shop) -> None:
             fallback: [{{run: touch fallback}}]
             run: |
               sleep 0.2; {SAYS["security"][0]}
-          - {{id: more, needs: [], if: always(), run: sleep 0.6; touch more}}
+          - {{id: more, needs: [], if: always(), run: sleep 20; touch more}}
           - {{id: last, needs: [more], run: touch last}}
     """)
     assert (ran.code, ran.json["error"]["kind"]) == (1, "security")
-    assert not any((shop.folder / name).exists() for name in ("long", "fallback", "last"))
+    assert not any((shop.folder / name).exists() for name in ("long", "fallback", "more", "last"))
 
 
 def test_attempts_are_shown_as_attempt_2_of_3(shop: Shop) -> None:
@@ -450,8 +450,9 @@ def test_concurrency_is_lowered_where_items_are_in_each_others_way(shop: Shop) -
           - id: a
             for_each: [1, 2, 3]
             run: |
-              mkdir busy 2>/dev/null || { echo 'Error: listen EADDRINUSE: address already in use :::3000' >&2; exit 1; }
-              sleep 0.2; rmdir busy; echo ok
+              mkdir busy 2>/dev/null || { touch met; echo 'Error: listen EADDRINUSE: address already in use :::3000' >&2; exit 1; }
+              until test -e met; do sleep 0.02; done
+              rmdir busy; echo ok
             retry: {max_attempts: 2, delay: 1ms}
     """)
     assert (ran.code, ran.json["outputs"]) == (0, ["ok", "ok", "ok"]), ran.err
@@ -579,12 +580,27 @@ def test_a_budget_holds_over_all_attempts_and_resumes(shop: Shop) -> None:
     assert len(list(shop.bin.glob("prompt.*"))) == calls
 
 
+def test_the_time_of_a_budget_stands_still_while_nobody_works_on_the_task(shop: Shop) -> None:
+    """Neither the wait for an answer nor the time before a fork is work."""
+    ran = shop.run("""
+        budget: {time: 1s}
+        steps: [{id: a, run: touch a}, {id: ok, approval: go?}, {id: b, run: echo b}]
+    """)
+    time.sleep(1.2)
+    forked = shop("fork", ran.id, "--at", "3").out.strip()
+    assert shop("approve", ran.id).code == 0
+    assert f"agentrun resume {ran.id}" in shop("inspect", ran.id).out
+    assert (shop("resume", ran.id).code, shop("resume", forked).code) == (0, 3)
+    done = shop("resume", forked, "--answer", "ok=approve", "--json")
+    assert (done.code, done.json["usage"]["duration_s"] < 1) == (0, True)
+
+
 def test_a_task_is_cancelled_with_1(shop: Shop) -> None:
     shop.write("flow.yaml", "steps: [{id: a, run: touch begun; sleep 60}, {id: b, run: touch b}]")
     process = shop.start("run", "flow.yaml", "--task-id", "t")
     shop.until((shop.folder / "begun").exists, process)
     assert shop("cancel", "t").code == 0
-    assert process.wait(30) == 1
+    assert process.wait(PATIENCE_S) == 1
     told = shop("inspect", "t", "--json")
     assert told.json["status"] == "cancelled"
     assert told.json["steps"]["a"]["status"] in {"cancelled", "interrupted"}
@@ -638,7 +654,7 @@ def cut_off(shop: Shop, how: signal.Signals, idempotent: str = "true") -> int:
     shop.until((shop.folder / "begun").exists, process)
     process.send_signal(how)
     (shop.folder / "good").touch()
-    return process.wait(30)
+    return process.wait(PATIENCE_S)
 
 
 def lives(pid: str) -> bool:

@@ -190,6 +190,18 @@ def test_usage_of_a_failed_run_is_noted(world: World, fake: Fake) -> None:
     assert [turn.usage for turn in world.turns] == [Usage(9, 1, 3, 0.5)]
 
 
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999", "-5", "1e300", '"x"', "true"])
+def test_a_number_that_is_no_count_counts_nothing(world: World, fake: Fake, number: str) -> None:
+    fake("claude").prints(
+        f'{{"type":"result","is_error":true,"result":"no","api_error_status":{number},'
+        f'"total_cost_usd":{number},"usage":{{"input_tokens":{number},"output_tokens":1}},'
+        f'"num_turns":{number}}}\n',
+        code=1,
+    )
+    perform(world, "claude")
+    assert [turn.usage for turn in world.turns] == [Usage(0, 1, 0, None)]
+
+
 def test_the_schema_goes_to_codex_where_its_api_takes_it(world: World, fake: Fake) -> None:
     from agentrun.core.model import OutputSpec
 

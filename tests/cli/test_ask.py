@@ -17,7 +17,7 @@ def start(*args: str) -> "pexpect.spawn[str]":
     """Start `agentrun` on a terminal of its own."""
     env = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "TERM": "dumb"}
     return pexpect.spawn(
-        sys.executable, ["-m", "agentrun", *args], env=env, encoding="utf-8", timeout=30
+        sys.executable, ["-m", "agentrun", *args], env=env, encoding="utf-8", timeout=60
     )
 
 

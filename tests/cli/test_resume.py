@@ -32,6 +32,7 @@ def test_a_plan_runs_nothing(agentrun: Agentrun, write: Write) -> None:
     rows = [line.split()[:2] for line in ran.out.splitlines()[1:4]]
     assert rows == [["reuse", "first"], ["run", "second"], ["run", "third"]]
     assert "1 of 3 steps reused, which saves" in ran.out
+    assert "attempt 1 failed" in ran.out
     assert agentrun("inspect", "latest", "--json").json["status"] == "failed"
     actions = [row["action"] for row in agentrun("resume", "latest", "--plan", "--json").json]
     assert actions == ["reuse", "run", "run"]
@@ -44,6 +45,31 @@ def test_another_workflow_is_shown_step_by_step(agentrun: Agentrun, write: Write
     assert "its definition has changed" in plan
     assert "its definition is the same" in plan
     assert agentrun("resume", "latest", "--workflow", better).out == "all done\n"
+
+
+def test_a_resume_says_that_an_edited_file_is_not_what_runs(
+    agentrun: Agentrun, write: Write
+) -> None:
+    flow = str(write("fails.yaml", FAILS))
+    agentrun("run", flow, "--task-id", "t")
+    assert "definition" not in agentrun("resume", "t").err
+    write("fails.yaml", FAILS.replace("test -e fixed", "true"))
+    for args in (["resume", "t"], ["run", flow, "--task-id", "t", "--resume"]):
+        ran = agentrun(*args)
+        assert ran.code == 1
+        assert "fails.yaml holds another; to take that: agentrun resume t --workflow" in ran.err
+    assert agentrun("resume", "t", "--workflow", flow).code == 0
+    assert "definition" not in agentrun("resume", "t").err
+
+
+def test_run_resume_says_that_other_inputs_are_not_taken(agentrun: Agentrun, write: Write) -> None:
+    flow = str(write("hello.yaml", HELLO))
+    agentrun("run", flow, "--task-id", "t", "-i", "who=you")
+    again = ["run", flow, "--task-id", "t", "--resume", "-i"]
+    assert "inputs" not in agentrun(*again, "who=you").err
+    ran = agentrun(*again, "who=me")
+    assert ran.out == "hello you\n"
+    assert "keeps its inputs (who); to change one: agentrun resume t --set who=..." in ran.err
 
 
 def test_a_skip_counts_as_done(agentrun: Agentrun, write: Write) -> None:

@@ -96,7 +96,7 @@ def test_a_run_imports_no_part_of_ours_that_it_does_not_use(
     )
     needed = {"agentrun.recovery.adjust.apply", "agentrun.recovery.adjust.output_format"}
     assert sorted(name for name in ours - needed if name.startswith(unused)) == []
-    assert len(ours) < 116, "each costs a third of a millisecond"
+    assert len(ours) < 117, "each costs a third of a millisecond"
     assert len(modules) < 290
 
 

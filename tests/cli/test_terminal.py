@@ -29,7 +29,7 @@ def terminal(
         env={**os.environ, "PYTHONPATH": ROOT, "TERM": "xterm", **(env or {})},
         dimensions=(24, width),
         encoding="utf-8",
-        timeout=30,
+        timeout=60,
     )
 
 
@@ -143,7 +143,7 @@ def test_debug_prints_text_where_a_view_is_not_wanted_or_can_not_be(write: Write
         ["-c", hidden, "debug", "latest"],
         env={**os.environ, "PYTHONPATH": ROOT, "TERM": "xterm"},
         encoding="utf-8",
-        timeout=30,
+        timeout=60,
     )
     without = rest(child)
     assert "apply one" in without
@@ -155,7 +155,7 @@ def test_debug_prints_text_where_a_view_is_not_wanted_or_can_not_be(write: Write
         ["-c", f"exec {sys.executable} -m agentrun debug latest 2> err"],
         env={**os.environ, "PYTHONPATH": ROOT, "TERM": "xterm"},
         encoding="utf-8",
-        timeout=30,
+        timeout=60,
     )
     for child in (terminal("debug", "latest", "--plain"), redirected, dumb):
         text = rest(child)

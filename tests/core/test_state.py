@@ -189,6 +189,18 @@ def test_time_between_two_runs_is_no_active_time() -> None:
     assert replay("t", records).active_s == 12.0
 
 
+def test_the_time_that_a_person_takes_to_answer_is_no_active_time() -> None:
+    records = [
+        ev.Recorded(1, 100.0, started()),
+        ev.Recorded(2, 101.0, ev.ApprovalAsked("a", "Sure?", ("yes",), "x")),
+        ev.Recorded(3, 102.0, ev.TaskPaused("approval", 3, "Sure?", ("a",))),
+        ev.Recorded(4, 5000.0, ev.StepAnswered("a", "yes", "me")),
+        ev.Recorded(5, 6000.0, ev.TaskResumed(HOLDER, 4)),
+        ev.Recorded(6, 6001.0, ev.StepStarted("b", 1)),
+    ]
+    assert replay("t", records).active_s == 3.0
+
+
 def test_an_undone_fix_takes_its_adjustments_back() -> None:
     longer = ev.Adjustment("timeout", {"timeout_s": 60})
     state = after(

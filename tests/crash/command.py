@@ -142,7 +142,7 @@ class Folder:
         return Counter(step for _, step in self.marks())
 
 
-def wait_for(holds: Callable[[], object], what: str, timeout_s: float = 20.0) -> None:
+def wait_for(holds: Callable[[], object], what: str, timeout_s: float = 60.0) -> None:
     """Wait until it holds."""
     until = time.monotonic() + timeout_s
     while not holds():

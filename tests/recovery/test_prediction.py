@@ -106,7 +106,7 @@ def test_open_breakers_and_steps_that_fail_often_are_named(tmp_path: Path) -> No
         entry = {"step": "a", "workflow": "w", "ok": 10, "failed": 30, "kinds": {"logic": 30}}
         data["steps"] = {name: entry}
     (told,) = warnings(workflow, manager, time.time())
-    assert told == "a fails often: 75% of 40 runs, mostly logic"
+    assert told == "a fails often: 75% likely by 40 runs, mostly logic"
 
 
 def test_the_look_ahead_reads_the_history_once(
@@ -138,7 +138,8 @@ def test_a_step_that_is_slower_than_ever_is_told(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("agentrun.runner.watchful.LEAST_S", 0.2)
-    text = 'steps: [{id: a, run: "test ! -e slow || sleep 1"}]'
+    waits = "until grep -qs 'than ever' checkpoints/*/journal.jsonl; do sleep 0.05; done"
+    text = f'steps: [{{id: a, run: "test ! -e slow || {waits}"}}]'
     for _ in range(5):
         assert desk.run(text).state.warnings == ()
     (desk.folder / "slow").touch()

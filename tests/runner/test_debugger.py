@@ -148,7 +148,17 @@ def test_an_item_that_an_earlier_step_run_again_does_not_cure_is_not_blamed_for_
 
 
 def test_what_ran_beside_a_step_that_is_run_again_is_ended_first(desk: Desk) -> None:
-    desk.write("use.py", "def use(row):\n    return row['price'] * 2\n")
+    desk.write(
+        "use.py",
+        """
+        import os, time
+
+        def use(row):
+            while not os.path.exists("begun"):
+                time.sleep(0.01)
+            return row["price"] * 2
+    """,
+    )
     done = desk.run("""
         debugger: {}
         steps:
@@ -159,7 +169,9 @@ def test_what_ran_beside_a_step_that_is_run_again_is_ended_first(desk: Desk) -> 
           - id: beside
             needs: [fetch]
             run: |
-              trap 'rmdir alone' EXIT; mkdir alone; sleep 1; echo x >> ended
+              trap 'rmdir alone' EXIT; mkdir alone
+              test -e begun || { touch begun; sleep 60; }
+              echo x >> ended
           - {id: use, needs: [fetch], python: "use.py:use", with: {row: "${{ steps.fetch.output }}"}}
     """)
     assert (done.exit_code, done.outputs) == (0, 42)

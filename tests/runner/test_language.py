@@ -274,7 +274,7 @@ def test_a_timeout_ends_the_attempt_and_everything_it_started(desk: Desk) -> Non
         steps:
           - id: slow
             run: sleep 60 & echo $! > child; wait
-            timeout: 300ms
+            timeout: 2s
             retry: {max_attempts: 1}
     """)
     failure = done.state.step("slow").failure
@@ -350,6 +350,23 @@ def test_a_python_step_has_the_environment_of_the_file(desk: Desk) -> None:
         steps: [{id: a, python: "where.py:f"}]
     """)
     assert done.outputs == [desk.folder.name, "file"]
+
+
+@pytest.mark.parametrize("key", ["env: {WHO: '%s'}", "cwd: '%s'"])
+def test_what_a_sub_workflow_can_not_give_to_its_steps_fails_them(desk: Desk, key: str) -> None:
+    """It is found when the step runs: the values are not known before."""
+    desk.write("sub.yaml", "steps: [{id: inner, run: echo}]")
+    given = key % "${{ steps.one.output.missing }}"
+    done = desk.run(f"""
+        steps:
+          - {{id: one, run: 'echo "{{}}"', output: json}}
+          - {{id: sub, workflow: sub.yaml, {given}}}
+        """)
+    assert done.exit_code == 1
+    failure = done.state.step("sub").failure
+    assert failure is not None
+    assert failure.kind is Kind.INVALID_CONFIG
+    assert "sub/inner: `steps.one.output` has no `missing`" in failure.message
 
 
 def test_a_python_step_has_the_folder_and_environment_of_the_sub_workflow_around_it(
@@ -495,7 +512,7 @@ def test_what_a_timeout_of_a_sub_workflow_cut_off_is_not_repeated_unasked(
         "sub.yaml",
         "steps: [{id: pay, run: 'echo paid >> ledger; sleep 30', idempotent: false}]",
     )
-    parked = desk.run("steps: [{id: sub, workflow: sub.yaml, timeout: 500ms}]")
+    parked = desk.run("steps: [{id: sub, workflow: sub.yaml, timeout: 2s}]")
     asked = desk.resume(parked)
     assert (asked.exit_code, asked.state.step("sub/pay").waiting) == (3, "person")
     assert count("ledger") == 1

@@ -66,7 +66,7 @@ MUTANTS = (
         LOOP,
         "        if batch:\n",
         "        for key in launches:\n"
-        "            self.start_work(key, self._perform_attempt(key))\n"
+        "            self._start_attempt(key)\n"
         "        launches = []\n"
         "        await asyncio.sleep(0)\n"
         "        if batch:\n",

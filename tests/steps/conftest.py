@@ -78,7 +78,7 @@ def eventually() -> Callable[[Callable[[], bool]], Awaitable[None]]:
     """Wait, with a bound, until something holds."""
 
     async def wait(holds: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not holds():
             assert time.monotonic() < deadline, "it never came to hold"
             await asyncio.sleep(0.01)

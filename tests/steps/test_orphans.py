@@ -1,5 +1,6 @@
 """A process left by a dead run is found by proof, not by its pid alone."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -11,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from agentrun.steps import proc_table
-from agentrun.steps.orphans import boot_id, end_leftovers, process_start_time
-from agentrun.steps.proc_table import Target, find
+from agentrun.steps.orphans import end_leftovers
+from agentrun.steps.proc_table import Target, boot_id, find, process_start_time
 
 pytestmark = pytest.mark.anyio
 TASK = f"orphans-{os.getpid()}"
@@ -40,11 +41,14 @@ class Left:
         return bool(find(Target(self.pid)))
 
     def end(self) -> None:
+        """End all of it, and wait until they have let go of the pipe, as the dead do."""
         for process in find(Target(self.pid, marks=self.marks)):
-            os.kill(process.pid, signal.SIGKILL)
-        self.process.wait()
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
         assert self.process.stdout is not None
+        self.process.stdout.read()
         self.process.stdout.close()
+        self.process.wait()
 
 
 @pytest.fixture

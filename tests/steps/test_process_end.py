@@ -42,28 +42,28 @@ def python(code: str) -> list[str]:
     return [sys.executable, "-c", textwrap.dedent(code)]
 
 
-async def start(ctx: Any, command: list[str], grace_s: float = 5.0) -> "asyncio.Task[Any]":
+GRACE_S = 300.0
+"""So long a grace that a test which uses it up has failed."""
+
+
+async def start(ctx: Any, command: list[str], grace_s: float = GRACE_S) -> "asyncio.Task[Any]":
     work = run_process(
         command, env=ctx.env, cwd=ctx.cwd, log=ctx.log, note=ctx.note, grace_s=grace_s
     )
     return asyncio.ensure_future(work)
 
 
-async def cancel(task: "asyncio.Task[Any]") -> float:
-    began = time.monotonic()
+async def cancel(task: "asyncio.Task[Any]") -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(task, 20)
-    return time.monotonic() - began
+        await asyncio.wait_for(task, 60)
 
 
 async def test_a_grandchild_that_holds_the_pipe_is_not_waited_for(
     make_ctx: Any, log: FileLog
 ) -> None:
     ctx = make_ctx(command="sleep 300 & echo started")
-    began = time.monotonic()
-    outcome = await KIND.execute(ctx)
-    assert time.monotonic() - began < 5
+    outcome = await asyncio.wait_for(KIND.execute(ctx), 60)
     assert isinstance(outcome, Success)
     assert outcome.output == "started\n"
     assert alive(ctx) == []
@@ -89,9 +89,7 @@ async def test_a_service_in_a_session_of_its_own_outlives_a_step_that_succeeded(
     make_ctx: Any, eventually: Eventually
 ) -> None:
     ctx = make_ctx(command="setsid sleep 300 >/dev/null 2>&1 < /dev/null & sleep 0.1")
-    began = time.monotonic()
-    assert isinstance(await KIND.execute(ctx), Success)
-    assert time.monotonic() - began < 3
+    assert isinstance(await asyncio.wait_for(KIND.execute(ctx), 60), Success)
     (service,) = alive(ctx)
     os.kill(service, signal.SIGKILL)
     await eventually(lambda: not alive(ctx))
@@ -101,7 +99,7 @@ async def test_cancelling_ends_the_whole_group(make_ctx: Any, eventually: Eventu
     ctx = make_ctx()
     task = await start(ctx, ["bash", "-c", "sleep 300 & sleep 300 | cat; true"])
     await eventually(lambda: len(alive(ctx)) >= 4)
-    assert await cancel(task) < 3
+    await cancel(task)
     assert alive(ctx) == []
 
 
@@ -111,7 +109,9 @@ async def test_a_process_that_ignores_sigterm_is_killed_after_the_grace(
     ctx = make_ctx()
     task = await start(ctx, ["bash", "-c", "trap '' TERM; echo ready; sleep 300; sleep 300"], 0.3)
     await eventually(lambda: "ready" in ctx.log.tail())
-    assert 0.3 <= await cancel(task) < 4
+    began = time.monotonic()
+    await cancel(task)
+    assert time.monotonic() - began >= 0.3
     assert alive(ctx) == []
 
 
@@ -129,11 +129,11 @@ async def test_a_second_interruption_cuts_the_grace_short(
 ) -> None:
     ctx = make_ctx()
     command = "trap '' TERM; echo ready; while :; do sleep 0.05; done"
-    task = await start(ctx, ["bash", "-c", command], grace_s=60)
+    task = await start(ctx, ["bash", "-c", command])
     await eventually(lambda: "ready" in ctx.log.tail())
     task.cancel()
     await asyncio.sleep(0.05)
-    assert await cancel(task) < 5
+    await cancel(task)
     assert alive(ctx) == []
 
 
@@ -163,7 +163,7 @@ async def test_a_stopped_process_is_woken_to_end(make_ctx: Any, eventually: Even
     ctx = make_ctx()
     task = await start(ctx, ["bash", "-c", "echo ready; kill -STOP $$; sleep 300"])
     await eventually(lambda: "ready" in ctx.log.tail())
-    assert await cancel(task) < 3
+    await cancel(task)
     assert alive(ctx) == []
 
 
@@ -178,7 +178,7 @@ async def test_a_zombie_counts_as_gone(make_ctx: Any, eventually: Eventually) ->
     """
     task = await start(ctx, python(code))
     await eventually(lambda: "ready" in ctx.log.tail())
-    assert await cancel(task) < 3
+    await cancel(task)
     assert "could not end" not in ctx.log.tail()
 
 

@@ -126,7 +126,7 @@ class FaultySystem:
         self._enter("pread")
         return bytes(self._fds[fd].inode.data[offset : offset + size])
 
-    def pwrite(self, fd: int, data: bytes | memoryview, offset: int) -> int:
+    def pwrite(self, fd: int, data: bytes | bytearray | memoryview, offset: int) -> int:
         opened = self._fds.get(fd)
         assert self.off or (opened is not None and opened.writable), "written without being open"
         whole = bytes(data)

@@ -152,7 +152,7 @@ def test_reading_changes_nothing_on_disk(manager: CheckpointManager) -> None:
     assert view.state.seq == 2
     assert [record.seq for record in view.records] == [1, 2]
     assert view.state_at(1).steps == {}
-    assert [finding.ok for finding in view.damage] == [False]
+    assert [finding.ok for finding in view.findings] == [False, True]
     assert view.workflow_text == TEXT
     assert view.sources == {"sub.yaml": SUB}
     assert not view.running
@@ -169,7 +169,7 @@ def test_reading_beside_a_live_writer_is_no_damage(manager: CheckpointManager) -
         file.write(b'{"len":     12')
     view = manager.read("t-1")
     assert view.running
-    assert view.damage == []
+    assert view.loss is None
     assert view.state.seq == 1
     task.close()
 

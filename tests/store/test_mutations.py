@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-import agentrun
+import agentrun.store
 from tests.store.faulty_disk import PowerCut
 
 FRESH = ("agentrun.store", "tests.store")
@@ -89,7 +89,7 @@ MUTATIONS = [
     Mutation("manager", "        disk.sync_folder(self.root)\n", "", CUT, {"luck": "none"}),
     Mutation("manager", "        self.disk.sync_folder(self.root)\n", "", SYNC, {"luck": "none"}),
     Mutation("manager", "            self.disk.sync_above(self.root)\n", "", CUT, {"luck": "none"}),
-    Mutation("manager", "if found.st_uid != os.geteuid():", "if False:", "test_manager.test_a_folder_of_somebody_else_is_refused"),
+    Mutation("manager", "if found.st_uid != os.geteuid():", "if False:", "test_manager.test_a_folder_of_somebody_else_is_refused", {"tmp_path": 1}),
     Mutation("values", "        self._disk.sync_folder(self._folder)\n", "", CUT, {"luck": "none"}),
     Mutation("values", "return data is not None and sha256(data).hexdigest() == digest", "return data is not None", "test_damage.test_a_blob_spoilt_in_both_files_is_refused_when_it_is_read", {"how": "flipped"}),
     Mutation("values", "            self._write_copy(self._path(digest), data)\n", "            pass\n", "test_values.test_only_values_of_moderate_size_stand_twice"),
@@ -132,35 +132,47 @@ class Finder(importlib.abc.MetaPathFinder):
 
 
 @contextmanager
-def mutated(mutation: Mutation) -> Iterator[Callable[..., None]]:
+def mutated(mutation: Mutation) -> Iterator[Callable[[Path], None]]:
     """Give the named test, with the store and the tests imported afresh around the mutation."""
     saved = {name: sys.modules.pop(name) for name in list(sys.modules) if name.startswith(FRESH)}
     finder = Finder(mutation)
     sys.meta_path.insert(0, finder)
     try:
-        module, _, name = mutation.test.partition(".")
-        test: Callable[..., None] = getattr(importlib.import_module(f"tests.store.{module}"), name)
-        yield test
+        yield named_test(mutation)
     finally:
         sys.meta_path.remove(finder)
         for name in [name for name in sys.modules if name.startswith(FRESH)]:
             del sys.modules[name]
         sys.modules.update(saved)
-        agentrun.store = saved["agentrun.store"]  # type: ignore[attr-defined]
+        agentrun.store = saved["agentrun.store"]
+
+
+def named_test(mutation: Mutation) -> Callable[[Path], None]:
+    """Return the call of the test that must notice the mutation, in a folder of its own."""
+    module, _, name = mutation.test.partition(".")
+    test: Callable[..., None] = getattr(importlib.import_module(f"tests.store.{module}"), name)
+
+    def call(folder: Path) -> None:
+        folder.mkdir()
+        given = {k: folder if k == "tmp_path" else v for k, v in mutation.arguments.items()}
+        test(**given)
+
+    return call
 
 
 @pytest.mark.parametrize(
     "mutation", MUTATIONS, ids=[f"{m.module}: {m.text.strip()[:50]}" for m in MUTATIONS]
 )
 def test_a_guard_that_is_taken_out_is_missed(mutation: Mutation, tmp_path: Path) -> None:
-    arguments = {
-        name: tmp_path / "mutant" if name == "tmp_path" else value
-        for name, value in mutation.arguments.items()
-    }
-    (tmp_path / "mutant").mkdir()
     with mutated(mutation) as test:
         try:
-            test(**arguments)
+            test(tmp_path / "mutant")
         except (Exception, PowerCut, pytest.fail.Exception):
             return
     pytest.fail(f"nothing noticed that {mutation.text.strip()!r} is gone from {mutation.module}.py")
+
+
+def test_with_every_guard_in_place_nothing_is_missed(tmp_path: Path) -> None:
+    calls = {(m.test, *m.arguments.items()): named_test(m) for m in MUTATIONS}
+    for number, call in enumerate(calls.values()):
+        call(tmp_path / str(number))

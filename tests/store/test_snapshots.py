@@ -8,13 +8,14 @@ import pytest
 from agentrun.core import events as ev
 from agentrun.core.outcome import Usage
 from agentrun.core.state import TaskState, apply, replay
+from agentrun.core.value import Inline
 from agentrun.store import record
 from agentrun.store.snapshots import (
     SEAL_BYTES,
     TaskCheckpoint,
-    checkpoint_of,
     found_in,
     is_due,
+    parts_of,
 )
 from agentrun.store.task import TaskStore
 from tests.store.faulty_disk import FaultySystem
@@ -94,9 +95,17 @@ def test_what_is_said_twice_in_a_checkpoint_stands_in_it_once() -> None:
 def test_making_a_checkpoint_does_not_change_the_state() -> None:
     made = Made(3)
     state = made.task.state
-    encoded = msgspec.json.encode(state)
-    checkpoint_of(state, made.task._journal.anchor())
-    assert msgspec.json.encode(state) == encoded
+    before = msgspec.json.encode(state)
+    parts_of(state, made.task._journal.anchor(), lambda body: body)
+    assert msgspec.json.encode(state) == before
+
+
+def test_what_looks_like_the_steps_of_a_checkpoint_is_not_taken_for_them() -> None:
+    made = Made(1)
+    made.add(ev.InputsChanged(Inline({"steps": {"": {}}}), ("it",)), ev.Warned('"steps":{"":{}}'))
+    made.task.snapshot(made.task.state)
+    read = msgspec.json.decode(made.system.content(made.names()[0]), type=TaskCheckpoint)
+    assert read.restored() == made.task.state
 
 
 def test_of_all_snapshots_two_stay() -> None:

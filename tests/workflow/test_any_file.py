@@ -5,10 +5,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import yaml
 from hypothesis import given, settings, strategies as st
 
-from agentrun.workflow import plan
+from agentrun.core.model import Workflow
 from agentrun.workflow.load import check_text
 from agentrun.workflow.problems import render_problems
 from tests.workflow.test_loading import SPEC_EXAMPLE
@@ -92,7 +93,7 @@ def test_any_file_is_accepted_or_its_problems_are_named(data: Any) -> None:
     if workflow is None:
         assert any(each.severity == "error" for each in problems)
     else:
-        assert plan.from_bytes(plan.to_bytes(workflow)) == workflow
+        assert msgspec.json.decode(msgspec.json.encode(workflow), type=Workflow) == workflow
 
 
 @given(st.text(max_size=60))

@@ -5,9 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from agentrun.workflow import plan
+from agentrun.core.model import Workflow
 from agentrun.workflow.cache import load_cached
 from agentrun.workflow.problems import InvalidWorkflow
 from tests.workflow.loading import load
@@ -121,5 +122,4 @@ def test_a_pinned_text_is_read_without_the_file(cache: Path, flow: Path) -> None
 
 def test_a_workflow_survives_json() -> None:
     workflow = load(SPEC_EXAMPLE)
-    assert plan.from_json(plan.to_json(workflow)) == workflow
-    assert plan.from_bytes(plan.to_bytes(workflow)) == workflow
+    assert msgspec.json.decode(msgspec.json.encode(workflow), type=Workflow) == workflow

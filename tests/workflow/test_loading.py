@@ -161,6 +161,34 @@ def test_a_cycle_through_the_implicit_order_is_shown() -> None:
     assert "a → c → b → a" in found[0].message
 
 
+def test_a_cycle_hides_no_other_mistake() -> None:
+    found = errors("""
+steps:
+  - {id: a, run: 'echo ${{ steps.a.output }}'}
+  - {id: b, run: 'echo ${{ steps.d.output }}', needs: [c]}
+  - {id: c, run: 'echo ${{ steps.b.output }}', needs: [b]}
+  - {id: d, run: 'echo ${{ steps.a.output }}'}
+  - {id: e, run: 'echo ${{ steps.d.output }}', needs: [a]}
+  - {id: f, run: ls, needs: [f, g]}
+  - {id: g, run: ls, needs: [h]}
+  - {id: h, run: ls, needs: [g]}
+""")
+    assert [(each.line, each.message.partition(":")[0]) for each in found] == [
+        (3, "step `a` refers to itself"),
+        (4, "the steps wait for each other"),
+        (7, "step `e` does not wait for `d`, so it can't use its output"),
+        (8, "step `f` waits for itself"),
+        (9, "the steps wait for each other"),
+    ]
+
+
+def test_a_file_full_of_cycles_is_read_in_sane_time() -> None:
+    started = time.perf_counter()
+    ring = "".join(f"  - {{id: s{i}, run: ls, needs: [s{i ^ 1}]}}\n" for i in range(4_000))
+    assert len(errors(f"steps:\n{ring}")) == 20
+    assert time.perf_counter() - started < 20
+
+
 def test_everything_above_is_upstream_of_a_step_without_needs() -> None:
     steps = [("a", None), ("b", ()), ("c", ("a",)), ("d", None), ("e", ("b",)), ("f", None)]
     needs = implicit_needs(steps)
@@ -173,9 +201,9 @@ def test_everything_above_is_upstream_of_a_step_without_needs() -> None:
 
 
 def test_a_chain_of_ten_thousand_steps_is_read_in_linear_space_and_sane_time() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     workflow = load(chain(10_000))
-    assert time.perf_counter() - started < 20
+    assert time.process_time() - started < 20
     assert max(len(step.needs) for step in workflow.steps) == 1
 
 

@@ -35,9 +35,9 @@ def bomb(levels: int) -> str:
 
 
 def test_a_yaml_bomb_is_refused_at_once() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     assert "aliases blow this file up" in only(bomb(9)).message
-    assert time.perf_counter() - started < 20, "blown up, it takes minutes"
+    assert time.process_time() - started < 20, "blown up, it takes minutes"
 
 
 def test_a_bomb_of_text_is_refused() -> None:

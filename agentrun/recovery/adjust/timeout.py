@@ -6,11 +6,11 @@ from agentrun.core.model import Step
 from agentrun.core.state import StepState, TaskState
 
 LONGEST = 8
-"""No time limit grows beyond so many times what was declared."""
+"""No time limit grows beyond this many times the declared one."""
 REACHED = 0.95
 """An attempt that used this share of its time limit was ended by it."""
 SILENT = "no output for"
-"""What the message of an attempt says that was ended by `idle_timeout`."""
+"""What the message says of an attempt that was ended by `idle_timeout`."""
 
 
 def allow_more_time(

@@ -19,13 +19,13 @@ from agentrun.recovery.fallback import way
 
 MAX_PREVIEW = 2000
 MAX_UPSTREAM = 50
-"""Of so many steps above, the nearest, an incident shows the output."""
+"""An incident shows the outputs of at most this many steps above, the nearest ones."""
 
 
 class Incident(Struct, frozen=True):
     """One incident. `step` is the step as its current alternative does it; `upstream` the steps it
     needs, directly or not, nearest first and at most MAX_UPSTREAM, with the beginning of their
-    outputs; `repeatable` all of them that may run again; `inputs` the task's;
+    outputs; `repeatable` those of all such steps that may run again; `inputs` the task's;
     `environ` the names of variables that are set (no values); `elsewhere` the plain values that
     other steps declare, `set_elsewhere` the variables that they set, all to the same plain value.
     """
@@ -49,6 +49,12 @@ class Incident(Struct, frozen=True):
     def said(self) -> str:
         """Return everything the failure printed or said."""
         return f"{self.failure.message}\n{self.failure.evidence}\n{self.log_tail}"
+
+    def limit(self, which: str) -> float | None:
+        """Return `timeout_s` or `idle_timeout_s` as the last attempt had it."""
+        declared: float | None = getattr(self.step, which)
+        changed = [each.change[which] for each in self.state.adjustments if which in each.change]
+        return float(changed[-1]) if changed and declared is not None else declared
 
     def tried(self, fix_id: str) -> bool:
         """Return whether this fix was tried for this pattern in this task."""

@@ -17,8 +17,7 @@ Concurrent writers lose nothing, since each change is made under the file's lock
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, suppress
-from types import TracebackType
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Annotated, Protocol
 
 import msgspec
@@ -191,33 +190,15 @@ class FixMemory:
         except StoreError:
             return {}
 
-    def _changing(self) -> "_Change":
-        return _Change(self._shared.update(NAME))
-
-
-class _Change:
-    """The entries, to be changed in place under the file's lock."""
-
-    def __init__(self, update: AbstractContextManager[dict[str, Json]]) -> None:
-        self._update = update
-
-    def __enter__(self) -> dict[str, _Entry]:
-        self._data = self._update.__enter__()
-        self._entries = _entries(self._data)
-        return self._entries
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if error is None:
-            newest = max((entry.last for entry in self._entries.values()), default=0.0)
-            kept = dict(_bounded(self._entries, newest))
-            self._data.clear()  # what is no memory is not carried along
-            self._data["patterns"] = msgspec.to_builtins(kept)
-        self._update.__exit__(kind, error, trace)
+    @contextmanager
+    def _changing(self) -> Iterator[dict[str, _Entry]]:
+        """Give the entries, to be changed in place under the file's lock."""
+        with self._shared.update(NAME) as data:
+            entries = _entries(data)
+            yield entries
+            newest = max((entry.last for entry in entries.values()), default=0.0)
+            data.clear()  # what is no memory is not carried along
+            data["patterns"] = msgspec.to_builtins(dict(_bounded(entries, newest)))
 
 
 def _bounded(entries: Mapping[str, _Entry], now: float) -> Iterator[tuple[str, _Entry]]:
@@ -230,7 +211,7 @@ def _bounded(entries: Mapping[str, _Entry], now: float) -> Iterator[tuple[str, _
 
 
 def _entry(entries: dict[str, _Entry], seen: Seen) -> _Entry:
-    entry = entries.setdefault(seen.fingerprint, _Entry("", "", ""))
+    entry = entries.setdefault(seen.fingerprint, _Entry())
     if not entry.kind:
         entry.step, entry.kind, entry.text = seen.step, seen.kind, seen.text[:MAX_TEXT]
     return entry

@@ -1,4 +1,4 @@
-"""The conversation of an API agent as JSON, and how one that is there is gone on with."""
+"""The conversation of an API agent as JSON, and how an existing one is continued."""
 
 from dataclasses import dataclass, field
 

@@ -25,6 +25,7 @@ from agentrun.steps.agents.contract import (
     as_int,
     as_object,
     as_status,
+    as_usd,
 )
 
 _PERMISSIONS: Mapping[str, tuple[str, ...]] = {
@@ -168,7 +169,7 @@ def _usage(line: Mapping[str, Json]) -> Usage:
     return msgspec.structs.replace(
         whole if whole.tokens > usage.tokens else usage,
         requests=as_int(line.get("num_turns")),
-        usd=float(cost) if is_known and isinstance(cost, int | float) else None,
+        usd=as_usd(cost) if is_known else None,
         model=next((name.partition("[")[0] for name in models), None),
         usd_unknown=False,
     )

@@ -65,11 +65,11 @@ class Answer:
     """What is known of a run so far; filled while the CLI prints.
 
     `result` is the final answer. `failed` says that the CLI itself reported a failure, whatever
-    its exit code; `complete` that it came to its end. `hopeless` names why waiting on is no use
-    (the CLI waits by itself): it is ended then; `waits` why it may be, unless the CLI says within
-    a moment that it failed. `flooded` says that it printed more than can be an answer, and is ended
-    for it. `said` are the agent's own words on the way,
-    `turns` what single model turns used, by their ids, for CLIs that tell it before their end.
+    its exit code; `complete` that it came to its end. `hopeless` says why it is no use to wait any
+    longer (the CLI only waits), so that it is ended; `waits` says why that may be so, unless the
+    CLI reports within a moment that it failed. `flooded` says that it printed more than can be an
+    answer, and is ended for that. `said` holds the agent's own words on the way. `turns` holds what
+    single model turns used, by their ids, for CLIs that report it as they go.
     """
 
     result: Json = None
@@ -114,10 +114,10 @@ class Dialect:
     `read` gets one string). `ends` says that a good run always ends in a line of its own, so that
     its absence is a failure. `system` says that it takes `system` by itself, `resumes` that it can
     go on in a session, `forks` that it can branch one off, `cumulative` that its usage counts the
-    whole session, earlier runs included, `used` finds that in the CLI's own files. `status` finds
-    the HTTP status in what it printed when its JSON lacks it. `overhear` is handed what stands on
-    standard error, `advice` matches what is no use to anybody there. `tested` is the version whose
-    output is known for certain.
+    whole session, earlier runs included; `used` finds that in the CLI's own files. `status` finds
+    the HTTP status in what it printed if its JSON lacks it. `overhear` is given what it prints on
+    standard error; `advice` matches what is useless there. `tested` is the version whose output is
+    known for certain.
     """
 
     name: str
@@ -145,15 +145,27 @@ def as_object(value: Json) -> Mapping[str, Json]:
 
 def as_int(value: Json) -> int:
     """Return a count, 0 for anything that is none."""
+    number = _finite(value)
+    return 0 if number is None else int(number)
+
+
+def as_usd(value: Json) -> float | None:
+    """Return a price, None for anything that is none."""
+    number = _finite(value)
+    return None if number is None else float(number)
+
+
+def _finite(value: Json) -> int | float | None:
+    """Return a number that can be counted up: neither negative, NaN nor beyond all bounds."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return 0
-    return max(0, int(value))
+        return None
+    return value if 0 <= value < 1 << 53 else None
 
 
 def as_status(value: Json) -> int | None:
     """Return an HTTP status, or None for anything that is none."""
     try:
         status = int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return status if 100 <= status <= 599 else None

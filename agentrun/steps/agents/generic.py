@@ -11,7 +11,7 @@ from functools import partial
 from agentrun.core.model import Json
 from agentrun.core.outcome import Usage
 from agentrun.steps.agent import GenericCli, UsagePaths
-from agentrun.steps.agents.contract import Answer, Ask, Dialect, Launch, as_int, as_status
+from agentrun.steps.agents.contract import Answer, Ask, Dialect, Launch, as_int, as_status, as_usd
 
 _FORMS: Mapping[str, str] = {"json": "value", "jsonl": "lines", "text": "text"}
 
@@ -110,8 +110,7 @@ def _usage(paths: UsagePaths | None, cost: str | None, value: Json) -> Usage | N
     usd = at(value, cost)
     if tokens_in is None and tokens_out is None and usd is None:
         return None
-    price = float(usd) if isinstance(usd, int | float) and not isinstance(usd, bool) else None
-    return Usage(as_int(tokens_in), as_int(tokens_out), 1, price)
+    return Usage(as_int(tokens_in), as_int(tokens_out), 1, as_usd(usd))
 
 
 def at(value: Json, path: str | None) -> Json:

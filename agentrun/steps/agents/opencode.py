@@ -22,6 +22,7 @@ from agentrun.steps.agents.contract import (
     as_int,
     as_object,
     as_status,
+    as_usd,
 )
 
 _PERMISSIONS: Mapping[str, Json] = {
@@ -121,7 +122,7 @@ def _usage(part: Mapping[str, Json]) -> Usage:
         as_int(tokens.get("input")) + as_int(cache.get("read")) + as_int(cache.get("write")),
         as_int(tokens.get("output")) + as_int(tokens.get("reasoning")),
         requests=1,
-        usd=float(cost) if isinstance(cost, int | float) and cost else None,
+        usd=as_usd(cost) or None,
         cached_tokens=as_int(cache.get("read")),
     )
 

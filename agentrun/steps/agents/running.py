@@ -16,10 +16,10 @@ from agentrun.steps.kind import StepContext
 from agentrun.steps.process import Exit, run_process
 
 WAIT_GRACE_S = 1.5
-"""So long a CLI that seems to wait by itself has to say that it failed."""
+"""How long a CLI that seems to wait by itself has to report that it failed."""
 
 HURRY_S = 0.2
-"""So long after being asked to end it, it is made to hurry."""
+"""How long after it was asked to end it is made to hurry."""
 
 
 @dataclass(frozen=True, slots=True)

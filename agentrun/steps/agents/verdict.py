@@ -1,7 +1,7 @@
-"""What the end of a CLI's run means: nothing against it, or evidence of a failure.
+"""What the end of a CLI's run means: a success, or evidence of a failure.
 
-A CLI's own report stands over its exit code: `is_error` beside exit 0 is a failure. What it tells
-in structure (status, headers) goes into the evidence; its raw output only when it told nothing.
+A CLI's own report outranks its exit code: `is_error` with exit 0 is a failure. Its structured data
+(status, headers) goes into the evidence; its raw output only if there is none.
 """
 
 import re
@@ -29,7 +29,7 @@ def evidence_of(error: Exception) -> Evidence:
 
 
 def failure_of(run: Run, dialect: Dialect, *, deny_fails: bool) -> Evidence | None:
-    """Return why the run is no success, None when it is one."""
+    """Return why the run is not a success; None if it is one."""
     answer, ended, name = run.answer, run.exit, dialect.name
     if answer.flooded:
         text = f"{name} printed more than {MAX_LINE_BYTES >> 20} MiB at a stretch and was ended"
@@ -74,7 +74,7 @@ def _printed_status(run: Run, dialect: Dialect) -> int | None:
 
 
 def _false_success(run: Run, name: str, *, deny_fails: bool) -> Evidence | None:
-    """Return why exit 0 is none: no answer that can be read, or a tool that was denied."""
+    """Return why exit 0 is not a success: no readable answer, or a tool call that was denied."""
     answer: Answer = run.answer
     if not answer.complete or answer.result is None:
         text = f"{name} ended with exit 0 and no answer that can be read; it printed: {_seen(run)}"
@@ -93,7 +93,7 @@ def _seen(run: Run) -> str:
 
 
 def is_strange(run: Run, dialect: Dialect) -> bool:
-    """Return whether the CLI may be of a version whose flags or output are others."""
+    """Return whether the CLI may be a version with other flags or other output."""
     answer, ended = run.answer, run.exit
     if not dialect.tested or ended is None or ended.signal is not None or answer.failed:
         return False
@@ -103,8 +103,8 @@ def is_strange(run: Run, dialect: Dialect) -> bool:
 
 
 def of_a_version(failure: Evidence, run: Run, dialect: Dialect, version: str) -> Evidence:
-    """Return the failure of such a run with the version named. Where nothing at all of its JSON
-    has a meaning, it is the version that is at fault.
+    """Return the failure of such a run with the version named. If none of its JSON is understood,
+    the version itself is at fault.
     """
     name = dialect.name
     about = (
@@ -118,5 +118,5 @@ def of_a_version(failure: Evidence, run: Run, dialect: Dialect, version: str) ->
 
 
 def _is_foreign(run: Run) -> bool:
-    """Return whether it printed JSON of which nothing is known."""
+    """Return whether it printed JSON, none of which is understood."""
     return run.values > 0 and not run.answer.heard

@@ -28,10 +28,20 @@ NEEDY = incident(upstream={"fetch": "{}", "pay": "{}"}, repeatable=frozenset({"f
 CURED = incident(a_step(remedies=(Remedy("make deps"),)))
 ANOTHER_WAY = incident(a_step(fallback=(Alternative("run", {"command": "b"}),)))
 
+DOUBLED = incident(
+    a_step(timeout_s=10.0),
+    state=StepState(
+        status="failed",
+        attempts=2,
+        adjustments=(Adjustment("timeout_doubled", {"timeout_s": 20.0}),),
+    ),
+)
+
 GOOD: list[tuple[str, dict[str, Json], Incident, str]] = [
     ("retry_once", {}, PLAIN, "the same again"),
     ("set_timeout", {"seconds": 20}, PLAIN, "- timeout: 10s\n+ timeout: 20s"),
     ("set_timeout", {"seconds": 9, "which": "idle_timeout_s"}, PLAIN, "+ idle_timeout: 9s"),
+    ("set_timeout", {"seconds": 40}, DOUBLED, "- timeout: 20s\n+ timeout: 40s"),
     ("set_env", {"name": "REGION", "value": "eu"}, PLAIN, "+ env.REGION: eu"),
     ("set_env", {"name": "MODE", "value": "slow"}, PLAIN, "- env.MODE: fast\n+ env.MODE: slow"),
     ("set_parameter", {"name": "path", "value": "y.csv"}, PYTHON, "- path: 'x.csv'"),
@@ -53,6 +63,7 @@ BAD: list[tuple[str, dict[str, Json], Incident]] = [
     ("retry_once", {}, incident(a_step(idempotent=False))),
     ("retry_once", {"times": 3}, PLAIN),
     ("set_timeout", {"seconds": 10}, PLAIN),
+    ("set_timeout", {"seconds": 20}, DOUBLED),
     ("set_timeout", {"seconds": True}, PLAIN),
     ("set_timeout", {"seconds": "20"}, PLAIN),
     ("set_timeout", {"seconds": 1e9}, PLAIN),

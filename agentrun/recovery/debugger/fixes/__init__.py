@@ -9,7 +9,7 @@ and which is taken back when the attempt fails; four change the course of the ta
 import hashlib
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Literal
+from typing import Literal, Self
 
 import msgspec
 from msgspec import Struct, field
@@ -39,6 +39,11 @@ class Fix(Struct, frozen=True, omit_defaults=True):
     def as_json(self) -> dict[str, Json]:
         """Return the fix as it stands in events."""
         return {"id": self.id, **msgspec.to_builtins(self)}
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Json]) -> Self:
+        """Return the fix that stands in an event."""
+        return cls(str(raw["type"]), raw.get("params") or {}, str(raw.get("reason", "")))
 
 
 class FixKind(Struct, frozen=True):

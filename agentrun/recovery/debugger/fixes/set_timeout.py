@@ -16,7 +16,7 @@ def _problem(params: Mapping[str, Json], incident: Incident) -> str | None:
         return f"`which` must be one of {', '.join(KEYS)}"
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         return "`seconds` must be a number"
-    before = getattr(incident.step, which)
+    before = incident.limit(which)
     if before is None:
         return f"the step has no {which.removesuffix('_s')} to raise"
     return None if before < seconds <= MOST_S else f"must be more than {before:g}, at most {MOST_S}"
@@ -29,7 +29,7 @@ def _which(params: Mapping[str, Json]) -> str:
 def _diff(params: Mapping[str, Json], incident: Incident) -> str:
     which = _which(params)
     name = which.removesuffix("_s")
-    return f"- {name}: {getattr(incident.step, which):g}s\n+ {name}: {params['seconds']:g}s"
+    return f"- {name}: {incident.limit(which):g}s\n+ {name}: {params['seconds']:g}s"
 
 
 KIND = FixKind(

@@ -140,7 +140,7 @@ def time_limit(incident: Incident) -> Diagnosis | None:
     if incident.failure.kind is not Kind.TIMEOUT or incident.failure.rule != "step.timeout":
         return None
     which = "idle_timeout_s" if "no output for" in incident.failure.message else "timeout_s"
-    before = getattr(incident.step, which)
+    before = incident.limit(which)
     if before is None:
         return None
     fix = Fix("set_timeout", {"seconds": before * 2, "which": which}, "twice as long")
