@@ -64,8 +64,8 @@ def run_task(request: RunRequest, reporters: Sequence[Reporter] = ()) -> Finishe
     started = ev.TaskStarted(
         workflow=workflow.name,
         workflow_sha256=workflow.sha256,
-        workflow_path=str(request.file.resolve()),
-        cwd=os.getcwd(),
+        workflow_path=_recordable(str(request.file.resolve())),
+        cwd=_recordable(os.getcwd()),
         inputs=values.put(inputs),
         holder=host.this_process(1),
         max_parallel=_parallel(request.max_parallel, None),
@@ -84,6 +84,18 @@ def run_task(request: RunRequest, reporters: Sequence[Reporter] = ()) -> Finishe
         warned = [ev.Warned(each) for each in warnings(workflow, manager, clock.now())]
         run = Run(task, workflow, secrets, manager, reporters, clock, stubs)
         return _perform(run, [*_marked(stubs), *warned])
+
+
+def _recordable(path: str) -> str:
+    """Return the path; a journal is UTF-8, and a resume must find what it names."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        shown = path.encode("utf-8", "backslashreplace").decode()
+        raise UsageError(
+            f"{shown} is no UTF-8: a task there could not be resumed", "rename it"
+        ) from None
+    return path
 
 
 def resume_task(request: ResumeRequest, reporters: Sequence[Reporter] = ()) -> Finished:

@@ -194,7 +194,7 @@ RULES: tuple[Rule, ...] = (
         r"OutputParser\w*|InstructorRetry\w*|IncompleteOutput\w*|UnexpectedModelBehavior"
         r"|ModelBehaviorError|LengthFinishReason\w*|ToolRetryError|StructuredOutput\w*"
         r"|\w*InvalidToolCall\w*|IncompleteOutputException|\w*MaxTokensReached\w*"
-        "|AdapterParseError|BadOutput",
+        "|AdapterParseError",
         level=Level.DECISIVE,
     ),
     _type(

@@ -13,6 +13,7 @@ import ast
 import contextlib
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import NoReturn
 
@@ -36,6 +37,7 @@ _WORD = re.compile(r"\w+")
 _CLOSES = {'"': '"', "'": "'", "`": "`", "“": "”", "‘": "’"}
 """What ends a quoted text. All but the first may also stand within a text."""
 _AFTER = re.compile(r"\s{0,99}(?:[,:}\]]|\Z)")
+_MARKS = {"{": "object", "[": "list", ":": "key"}
 _PYTHON = {"None": "null", "True": "true", "False": "false"}
 
 
@@ -197,28 +199,37 @@ def _left_open(body: str) -> str:
 
 
 def _same_content(body: str, value: Json) -> bool:
-    """Return whether the value holds every word of the text that is no comment, and no other,
-    nothing became a text that was none, and no bracket went into a text.
+    """Return whether the value holds every word of the text that is no comment, and no other, has
+    its objects, lists and keys, nothing became a text that was none, and no bracket or quote went
+    into a text.
     """
     meant = _COMMENT.sub(" ", body)
     form = _blanked(meant)
-    if re.search(r"\.\.\.|…", form):
+    if re.search(r"\.\.\.|…", form) or '"""' in meant:
         return False
     plain = _unescaped(meant)
     atoms = list(_atoms(value, 0))
     held = "".join(atom for _kind, atom in atoms)
     if any(held.count(each) != meant.count(each) - form.count(each) for each in "{}[]"):
         return False
+    kinds = Counter(kind for kind, _atom in atoms)
+    if any(form.count(mark) != kinds[kind] for mark, kind in _MARKS.items()):
+        return False
     texts = (atom for kind, atom in atoms if kind == "text" and atom.strip())
-    if not all(_stands_quoted(atom.lstrip()[:20], meant, plain) for atom in texts):
+    if not all(_stands_quoted(atom.strip(), meant, plain) for atom in texts):
         return False
     return _words(plain) == _words(" ".join(atom for _kind, atom in atoms))
 
 
-def _stands_quoted(beginning: str, *texts: str) -> bool:
-    words = r"\s+".join(re.escape(word) for word in beginning.split())
-    at = re.compile(r"[\"'`“‘]\s*" + words)
-    return any(at.search(text) for text in texts)
+def _stands_quoted(words: str, *texts: str) -> bool:
+    """Return whether a quote stands before its beginning and another after its end."""
+    begin = re.compile(r"[\"'`“‘]\s*" + _spaced(words[:20]))
+    end = re.compile(_spaced(words[-20:]) + r"\s*[\"'`”’]")
+    return any(begin.search(text) for text in texts) and any(end.search(text) for text in texts)
+
+
+def _spaced(words: str) -> str:
+    return r"\s+".join(re.escape(word) for word in words.split())
 
 
 def _words(text: str) -> list[str]:
@@ -236,17 +247,19 @@ def _unescaped(text: str) -> str:
 
 
 def _atoms(value: Json, depth: int) -> Iterator[tuple[str, str]]:
-    """Give keys, texts and other values one by one, each with what it is."""
+    """Give keys, texts, other values, objects and lists one by one, each with what it is."""
     if depth > MAX_DEPTH:
         return
     match value:
         case str():
             yield "text", value
         case dict():
+            yield "object", ""
             for key, item in value.items():
                 yield "key", str(key)
                 yield from _atoms(item, depth + 1)
         case list():
+            yield "list", ""
             for item in value:
                 yield from _atoms(item, depth + 1)
         case _:

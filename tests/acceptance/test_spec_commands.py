@@ -884,6 +884,16 @@ def test_words_that_are_huge_or_no_text(shop: Shop) -> None:
         assert len(ran.err) < 500_000
 
 
+def test_a_folder_whose_name_is_no_text_is_refused(shop: Shop) -> None:
+    folder = shop.folder / "d\udcff"
+    folder.mkdir()
+    (folder / "w.yaml").write_text(FINE)
+    ran = shop("run", "w.yaml", cwd=folder)
+    assert ran.code == 2
+    assert "is no UTF-8: a task there could not be resumed" in ran.err
+    assert not list(folder.glob("checkpoints/fine-*"))
+
+
 @pytest.mark.slow
 def test_values_that_are_hostile_come_out_as_they_went_in(shop: Shop) -> None:
     shop.write(

@@ -33,7 +33,7 @@ def failure_of(run: Run, dialect: Dialect, *, deny_fails: bool) -> Evidence | No
     answer, ended, name = run.answer, run.exit, dialect.name
     if answer.flooded:
         text = f"{name} printed more than {MAX_LINE_BYTES >> 20} MiB at a stretch and was ended"
-        return Evidence("subprocess", text, name, exception="BadOutput")
+        return Evidence("llm", text, name, mro=("JSONDecodeError", "ValueError"))
     if ended is None:
         text = f"{name} waits by itself instead of failing: {answer.hopeless}"
         mro = ("ConnectionError", "OSError")

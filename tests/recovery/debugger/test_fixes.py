@@ -212,7 +212,9 @@ def test_a_variable_that_the_workflow_does_not_know_is_not_safe() -> None:
     assert risk_of(fix, PLAIN) == "full"
     assert risk_of(fix, incident(inputs={"stage": "dev"})) == "safe"
     assert risk_of(fix, incident(inputs={"stage": "prod"})) == "full"
-    assert risk_of(fix, incident(a_step(env={"STAGE": "test"}))) == "safe"
+    assert risk_of(fix, incident(a_step(env={"STAGE": "dve"}))) == "safe"
+    other = Fix("set_env", {"name": "LEVEL", "value": "info"})
+    assert risk_of(other, incident(a_step(env={"LEVEL": "all"}))) == "safe"
 
 
 def test_commands_and_edits_are_never_safe() -> None:

@@ -266,3 +266,23 @@ def test_what_is_fetched_or_run_is_not_named_by_a_log(name: str) -> None:
         of = says(message, step=step)
         ((kind, params),) = proposed(of)
         assert risk_of(Fix(kind, params), of) == "full"
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "risk"),
+    [
+        ("environment", "staging", "production", "full"),
+        ("DEPLOY_TARGET", "dev", "prod", "full"),
+        ("branch", "feature", "main", "full"),
+        ("branch", "mian", "main", "safe"),
+        ("region", "eu-wset", "us-east", "safe"),
+        ("mode", "quick", "fast", "safe"),
+        ("limit", 500, 100, "safe"),
+    ],
+)
+def test_another_place_is_not_what_was_meant(name: str, old: Any, new: Any, risk: str) -> None:
+    of = says("no", step=a_step("python", with_={name: old}))
+    assert risk_of(Fix("set_parameter", {"name": name, "value": new}), of) == risk
+    if isinstance(old, str):
+        of = says("no", step=a_step(env={name: old}))
+        assert risk_of(Fix("set_env", {"name": name, "value": new}), of) == risk

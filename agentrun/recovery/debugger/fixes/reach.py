@@ -3,7 +3,9 @@
 A value that names another host, leaves the step's folder, looks like an option of a program, or
 brings shell syntax along (`;`, `|`, `$(`) may change what is run or whom it talks to, however
 harmless the parameter's name: that is for `full`. So is any other value of a parameter that says
-what is fetched or run (`package`, `image`, `script`): a log can name one that is a slip away.
+what is fetched or run (`package`, `image`, `script`), since a log can name one that is a slip away;
+and, but for a slip of the fingers, of one that says where or to whom something is done
+(`environment`, `branch`, `recipient`): what works in another place is not what was meant.
 """
 
 import posixpath
@@ -11,6 +13,7 @@ import re
 from urllib.parse import urlsplit
 
 from agentrun.core.model import Json
+from agentrun.recovery.debugger.typo import is_typo
 
 SEPARATORS = (",", ";", "\t", "|")
 """What separates the columns of a table: one alone in place of another is no shell syntax."""
@@ -27,9 +30,23 @@ _CODE = re.compile(
 )
 
 
-def names_code(name: str) -> bool:
-    """Return whether a parameter of that name says what is fetched or run."""
-    return _CODE.fullmatch(name) is not None
+_PLACE = re.compile(
+    r"(?:.*[_-])?(?:env|environment|stage|target|tenant|account|cluster|namespace|branch"
+    r"|database|db|bucket|recipient|email)s?"
+    r"(?:[_-](?:name|id))?",
+    re.IGNORECASE,
+)
+
+
+def reaches(name: str, old: Json, new: Json) -> bool:
+    """Return whether a parameter with its new value is more than the old one put right: it goes
+    elsewhere, or its name says what is fetched or run, or where and to whom something is done. A
+    slip of the fingers in the latter may be put right.
+    """
+    if _CODE.fullmatch(name) is not None or goes_elsewhere(old, new):
+        return True
+    text = isinstance(new, str) and not (isinstance(old, str) and is_typo(old, new))
+    return text and _PLACE.fullmatch(name) is not None
 
 
 def goes_elsewhere(old: Json, new: Json) -> bool:

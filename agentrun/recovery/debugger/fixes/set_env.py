@@ -2,8 +2,8 @@
 
 Safe are variables that the workflow knows (declared by the step, or named like an input) and a few
 that only say how to print; all others may decide what is run, and are for `full`. So is a variable
-that the step runs (`eval "$X"`, `$X --flag`, `python3 "$X"`) or that names what is fetched
-(`PACKAGE`). Credentials are never set.
+that the step runs (`eval "$X"`, `$X --flag`, `python3 "$X"`) or that names other code or another
+place (`PACKAGE`, `BRANCH`). Credentials are never set.
 """
 
 import re
@@ -17,7 +17,7 @@ from agentrun.recovery.debugger.fixes import (
     has_expression,
     text_problem,
 )
-from agentrun.recovery.debugger.fixes.reach import goes_elsewhere, names_code
+from agentrun.recovery.debugger.fixes.reach import reaches
 from agentrun.recovery.debugger.incident import Incident
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
@@ -66,9 +66,9 @@ def _risk(params: Mapping[str, Json], incident: Incident) -> Risk:
     if any(key.upper() == name.upper() and str(v) == value for key, v in incident.inputs.items()):
         return "safe"
     declared = incident.step.env.get(name)
-    if declared is None or goes_elsewhere(declared, value):
+    if declared is None or reaches(name, declared, value) or _is_run(name, incident):
         return "full"
-    return "full" if names_code(name) or _is_run(name, incident) else "safe"
+    return "safe"
 
 
 def _lasts(params: Mapping[str, Json], incident: Incident) -> bool:

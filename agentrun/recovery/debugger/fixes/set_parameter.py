@@ -1,7 +1,7 @@
 """Change a parameter of the step: an entry of `with`, or a key of its kind that is no program text.
 
 What is run (a command, a function, a URL's host, a prompt) is out of reach. A value that reaches
-for another host or place than the one before, or names another package, is for `full`.
+for another host or place than the one before, or for other code, is for `full`.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from agentrun.recovery.debugger.fixes import (
     expression_problem,
     has_expression,
 )
-from agentrun.recovery.debugger.fixes.reach import goes_elsewhere, names_code
+from agentrun.recovery.debugger.fixes.reach import reaches
 from agentrun.recovery.debugger.incident import Incident
 
 OPEN_KEYS: Mapping[str, frozenset[str]] = {
@@ -52,8 +52,7 @@ def _lasts(params: Mapping[str, Json], incident: Incident) -> bool:
 def _risk(params: Mapping[str, Json], incident: Incident) -> Risk:
     with_ = incident.step.with_
     before = with_.get(params.get("name")) if isinstance(with_, Mapping) else None
-    reaches = names_code(str(params.get("name"))) or goes_elsewhere(before, params.get("value"))
-    return "full" if reaches else "safe"
+    return "full" if reaches(str(params.get("name")), before, params.get("value")) else "safe"
 
 
 def _change(params: Mapping[str, Json], incident: Incident) -> Mapping[str, Json]:
