@@ -161,15 +161,17 @@ def test_a_resume_of_a_failed_task_grants_a_fresh_set_recorded_as_such(shop: Sho
 
 @pytest.mark.parametrize("words", [
     "You have hit your usage limit. Try again in 3 hours.",
-    f"Claude AI usage limit reached|{int(time.time()) + 7200}",
-    f"insufficient_quota: quota exceeded, resets at {time.strftime('%FT%TZ', time.gmtime(time.time() + 172800))}",
+    "Claude AI usage limit reached|SECONDS",
+    "insufficient_quota: quota exceeded, resets at DATE",
 ])  # fmt: skip
 def test_a_quota_with_a_known_reset_time_parks_with_75(shop: Shop, words: str) -> None:
+    reset = int(time.time()) + 7200
+    date = time.strftime("%FT%TZ", time.gmtime(reset))
     ran = shop.run(f"""
         steps:
           - id: a
             run: |
-              echo '{words}' >&2; exit 1
+              echo '{words.replace("SECONDS", str(reset)).replace("DATE", date)}' >&2; exit 1
     """)
     assert shop.failure(ran, "a")["kind"] == "quota"
     assert (ran.code, ran.json["status"]) == (75, "paused")
