@@ -399,11 +399,15 @@ def test_broken_json_is_repaired_visibly(shop: Shop) -> None:
 
 def test_a_timeout_is_doubled_visibly(shop: Shop) -> None:
     ran = shop.run("""
-        steps: [{id: a, timeout: 500ms, run: sleep 0.7; echo ok, retry: {delay: 1ms}}]
+        steps:
+          - id: a
+            timeout: 1s
+            retry: {delay: 1ms}
+            run: test ! -e begun || { echo ok; exit; }; touch begun; sleep 60
     """)
     assert (ran.code, ran.json["outputs"]) == (0, "ok")
-    assert changes(shop)[0]["change"] == {"timeout_s": 1.0}
-    assert "timeout 1 s instead of 0.5 s" in ran.err
+    assert changes(shop)[0]["change"] == {"timeout_s": 2.0}
+    assert "timeout 2 s instead of 1 s" in ran.err
 
 
 def test_a_prompt_that_is_too_long_is_cut_visibly(shop: Shop) -> None:
