@@ -110,7 +110,7 @@ def _show(now: "Settings", workflow: str | None, since: str | None, *, json: boo
         err.line(f"left out, damaged: {', '.join(unreadable)}")
     if stubbed and not now.quiet:
         err.line(f"left out, run with stubs: {words.plural(stubbed, 'task')}")
-    if not everything.tasks and not stubbed and not now.quiet:
+    if not (everything.tasks or unreadable or stubbed or now.quiet):
         err.line(f"no tasks in {now.checkpoints}" + (" that fit" if workflow or since else ""))
     return 0
 
@@ -118,8 +118,8 @@ def _show(now: "Settings", workflow: str | None, since: str | None, *, json: boo
 def _counted(
     now: "Settings", workflow: str | None, begin: float
 ) -> "tuple[dict[str, dict[str, Counts]], list[str], int]":
-    """Count the tasks, per workflow and per day of their start. Name those that can't be read, and
-    say how many are left out because they were run with stubs.
+    """Count the tasks, per workflow and per day of their start. Name those of which something is
+    lost, and say how many are left out because they were run with stubs.
     """
     import time
 
@@ -136,8 +136,11 @@ def _counted(
         if workflow not in {None, task.workflow} or (task.updated or 0.0) < begin:
             continue
         try:
-            records = manager.read(task.task_id).records
+            view = manager.read(task.task_id)
+            records, lost = view.records, view.loss is not None
         except StoreError:
+            records, lost = [], True
+        if lost:
             unreadable.append(task.task_id)
             continue
         if was_stubbed(records):

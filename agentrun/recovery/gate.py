@@ -32,8 +32,6 @@ ASK_AGAIN_S = 0.25
 """When nobody can say when a place or a probe comes free."""
 LONGEST_QUEUE_S = 30.0
 """Nobody is told to come back later than this because of a queue: it may get shorter."""
-PARK_AFTER_S = 600.0
-"""A longer pause, or a breaker open for longer, parks the task."""
 REMEMBERED_CALLS = 1000
 
 NO_LIMIT = Limit()
@@ -42,7 +40,7 @@ DEFAULT_BREAKER = BreakerPolicy()
 
 
 class NotYet(Struct, frozen=True):
-    """Ask again at `until`. `park` says that this is too far away for a process to wait."""
+    """Ask again at `until`. `park` says not to wait even if that is near: it has been down long."""
 
     until: float
     reason: str
@@ -128,13 +126,12 @@ class _Door:
     def _closed_for_all(self, known: Known, now: float) -> NotYet | None:
         until = pacing.paused_until(known.pace, now)
         if until > now:
-            reason = f"asked to wait {until - now:.0f} s"
-            return NotYet(until, reason, "rate_limit", until - now > PARK_AFTER_S)
+            return NotYet(until, f"asked to wait {until - now:.0f} s", "rate_limit")
         if breaker.phase(known.memory, self._policy, now) != "open":
             return None
         until = breaker.open_until(known.memory, self._policy, now)
-        park = until - now > PARK_AFTER_S or breaker.long_open(known.memory)
-        return NotYet(until, f"breaker open for another {until - now:.0f} s", "breaker", park)
+        reason = f"breaker open for another {until - now:.0f} s"
+        return NotYet(until, reason, "breaker", park=breaker.long_open(known.memory))
 
     def _take_probe(self, known: Known, places: list[Place], now: float) -> NotYet | None:
         if breaker.phase(known.memory, self._policy, now) == "closed":

@@ -24,8 +24,6 @@ from agentrun.recovery.fallback import way
 
 MAX_RETRIES_PER_TASK = 1000
 """Beyond this many retries (and one more per step that the task knows) a task only fails."""
-MAX_WAIT_S = 600.0
-"""A longer wait parks the task: a process that only waits is better ended and resumed."""
 REASON_CHARS = 200
 
 NOT_FOR_DEBUGGER = frozenset(
@@ -77,14 +75,13 @@ def decide(
     now: float,
     draw: float,
     *,
-    max_wait_s: float = MAX_WAIT_S,
+    max_wait_s: float,
     debugger: bool,
 ) -> Decision:
     """Return what follows from `state.failure`.
 
     `step` is as the workflow has it; its current alternative is looked up here. `draw` in [0, 1)
-    is drawn by the caller. `max_wait_s` is the longest wait worth holding a process for; pass what
-    is left of `budget.time` where that is less.
+    is drawn by the caller. After a wait longer than `max_wait_s` the task is parked.
     """
     failure = state.failure
     if failure is None:

@@ -70,7 +70,6 @@ class Board:
         self._tally = Tally(state)
         self._rows: dict[str, Row] = {}
         self._inner: dict[str, dict[str, None]] = {}
-        self._done = 0
         self._look_at_all(state)
 
     def _look_at_all(self, state: TaskState) -> None:

@@ -12,7 +12,7 @@ from agentrun.core.schedule import RUNS_NO_ATTEMPT
 from agentrun.core.state import StepState
 from agentrun.recovery import budget
 from agentrun.recovery.fallback import way
-from agentrun.runner.desk import Desk, names_in
+from agentrun.runner.desk import MAX_WAIT_S, Desk, names_in
 from agentrun.runner.result import found
 from agentrun.steps import registry
 from agentrun.workflow.expressions import ExpressionError, render, truthy
@@ -210,7 +210,7 @@ class Beginning:
 
     def _hold_back(self, key: str, component: str, answer: "NotYet") -> None:
         now = self._desk.with_.clock.now()
-        if answer.park or answer.until - now > self._desk.with_.max_wait_s:
+        if answer.park or answer.until - now > MAX_WAIT_S:
             reason = f"{component}: {answer.reason}"
             if answer.cause == "breaker":
                 self._go_round(key, reason, answer.until)

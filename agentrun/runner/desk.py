@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # most tasks ask neither
     from agentrun.runner.stub import Stub, Stubs
 
 MAX_WAIT_S = 600.0
-"""A wait longer than this parks the task: nobody is helped by a process that sleeps for hours."""
+"""A longer wait parks the task: a process that only waits is better ended, and resumed later."""
 
 
 class Collaborators(Struct):
@@ -44,7 +44,6 @@ class Collaborators(Struct):
     successes: Callable[[str], int] = lambda _content_hash: 0
     slowest: Callable[[str], float | None] = lambda _content_hash: None
     redact: Callable[[Json], Json] = lambda value: value
-    max_wait_s: float = MAX_WAIT_S
     stubs: "Stubs | None" = None
 
 

@@ -9,7 +9,7 @@ from agentrun.core.model import RetryPolicy
 from agentrun.core.state import StepState
 from agentrun.recovery.budget import time_left_s
 from agentrun.recovery.fallback import way
-from agentrun.runner.desk import Desk
+from agentrun.runner.desk import MAX_WAIT_S, Desk
 from agentrun.runner.holders import one_goes_on
 
 if TYPE_CHECKING:
@@ -87,8 +87,7 @@ class Recovering:
     def _longest_wait_s(self, now: float) -> float:
         """Return the longest wait worth holding a process for: no longer than the budget lasts."""
         left = time_left_s(self._desk.workflow.budget, self._desk.state, now)
-        longest = self._desk.with_.max_wait_s
-        return longest if left is None else min(longest, left)
+        return MAX_WAIT_S if left is None else min(MAX_WAIT_S, left)
 
     def _halt(self, reason: str, kind: str, key: str) -> None:
         """Let nothing new start; for `security` end at once what runs."""

@@ -136,7 +136,7 @@ def test_retry_after_is_a_floor() -> None:
 def test_retry_after_counts_from_the_failure_not_from_the_decision() -> None:
     failure = failed(Kind.RATE_LIMIT, retry_after_s=30.0)
     state = StepState(charged=1, failure=failure, ended_at=NOW - 20)
-    decision = decide(run(), state, TaskState("t"), NOW, 0.0, debugger=False)
+    decision = decide(run(), state, TaskState("t"), NOW, 0.0, max_wait_s=600.0, debugger=False)
     assert isinstance(decision, Retry)
     assert decision.at == NOW + 10
 
