@@ -75,6 +75,12 @@ RULES: tuple[Rule, ...] = (
         r"|thread '[^'\n]*' (?:\(\d{1,9}\) )?panicked at .{0,200}assertion"
         r"|\d{1,9} failed, \d{1,9} passed|^=+ .{0,60}\b\d{1,9} failed",
     ),
+    # a linter that cannot parse the code names the place first
+    Rule(
+        "lint.parse",
+        Kind.LOGIC,
+        pattern=r"^ *\d{1,9}:\d{1,9} +error +(?:fatal )?(?:parsing|syntax) error",
+    ),
     # absent tools, headers, libraries
     Rule(
         "compiler.header",

@@ -144,6 +144,14 @@ RULES: tuple[Rule, ...] = (
         "|nodename nor servname|name resolution|not-master|certificate verify",
     ),
     _type(Kind.TIMEOUT, r"IdleInTransactionSessionTimeout\w*|ExecutionTimeout|ConnectionTimeout"),
+    # both ends are there and do not agree on encryption
+    Rule(
+        "db.encryption",
+        Kind.INVALID_CONFIG,
+        pattern="server does(?: not|n't) support (?:ssl|tls|gssapi|secure connection)"
+        "|(?:ssl|tls|gssapi)(?: encryption| connection)? (?:was|is) required",
+        level=Level.DECISIVE,
+    ),
     # the wire
     Rule(
         "db.gone",

@@ -197,6 +197,23 @@ RULES: tuple[Rule, ...] = (
         unless="feature `(?!.{1,80}(?:is required|not|does))|task '(?!.{1,80} not found)"
         "|python requirement(?!s? )",
     ),
+    Rule(
+        "packages.toolchain",
+        Kind.MISSING_DEPENDENCY,
+        pattern="unable to find a compatible (?:version|interpreter|python|node|ruby|toolchain)"
+        "|no compatible (?:version|interpreter|python|node|ruby|toolchain)s? (?:was |were )?found",
+    ),
+    # a target or feature that the manifest does not name
+    Rule(
+        "packages.no_feature",
+        Kind.INVALID_CONFIG,
+        pattern=r"\bdo(?:es)? not (?:contain|have) (?:this|these|the|that) features?\b",
+    ),
+    Rule(
+        "packages.no_target",
+        Kind.NOT_FOUND,
+        pattern=r"^error: no (?:bin|example|test|bench|lib|library|default)(?:ary)? targets? ",
+    ),
     # the build of a package
     Rule(
         "packages.header",

@@ -203,6 +203,7 @@ RULES: tuple[Rule, ...] = (
         r"|.{1,120}(?:in json at position|is not valid json))|json\.parse",
         unless=r"syntaxerror: unexpected token '(?!.{0,120}json)|^(?:\[?api error|error: model)",
     ),
+    Rule("java.no_main", Kind.LOGIC, words="main method not found in class"),
     # other languages
     Rule(
         "ruby.load",

@@ -256,7 +256,9 @@ RULES: tuple[Rule, ...] = (
         r"|\bthe following (?:required )?arguments (?:are required|were not provided)"
         r"|\boption requires an argument|\bscript not found \""
         r"|could not find an option named|^\w{1,20}: invalid \w{1,20}:? ?[‘'`\"]"
-        r"|: error: argument .{1,60}: |\bunknown or unexpected option",
+        r"|: error: argument .{1,60}: |\bunknown or unexpected option"
+        r"|\b(?:requested |sub-?)?command [`'\"‘]?[\w:.-]{1,60}[`'\"’]? (?:does not exist"
+        "|doesn't exist|is not defined|is not recogni[sz]ed as a command)",
         channels=("subprocess",),
         unless="'?bdist_wheel|is not installed",
     ),
