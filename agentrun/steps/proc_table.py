@@ -31,6 +31,7 @@ class Process(Struct, frozen=True):
     """A live process. `started`: clock ticks since boot; without /proc, seconds of the epoch."""
 
     pid: int
+    parent: int
     group: int
     session: int
     started: int
@@ -93,7 +94,8 @@ async def end_all(
     """End every process that is meant and verify it; `hurry` cuts the grace short when set.
 
     Whom it has met is looked for by its start time from then on: a process that is about to end has
-    lost its environment, and with it the marks, but is not gone.
+    lost its environment, and with it the marks, but is not gone. What a process starts after its
+    SIGTERM tidies up for it (`trap ... EXIT`), and is left alone for half of the grace.
     """
     met: dict[int, Process] = {}
     for number, patience_s in ((signal.SIGTERM, grace_s), (signal.SIGKILL, KILL_PATIENCE_S)):
@@ -102,8 +104,12 @@ async def end_all(
         signalled: set[int] = set()
         while found := _left(target, met):
             met.update({process.pid: process for process in found})
+            told = signalled.intersection(process.pid for process in found)
+            patient = number is signal.SIGTERM and time.monotonic() < deadline - patience_s / 2
             for process in found:
-                if process.pid not in signalled or number is signal.SIGKILL:
+                if patient and process.parent in told and process.pid not in signalled:
+                    told.add(process.pid)  # it tidies up, and so does what it starts
+                elif process.pid not in told or number is signal.SIGKILL:
                     send(process, number)
                     signalled.add(process.pid)
             in_hurry = hurry is not None and hurry.is_set() and number is signal.SIGTERM
@@ -173,18 +179,19 @@ def _look_at(pid: int) -> Process | None:
     fields = line[line.rindex(b")") + 2 :].split()
     if fields[0] in (b"Z", b"X"):
         return None
-    return Process(pid, group=int(fields[2]), session=int(fields[3]), started=int(fields[19]))
+    parent, group, session, started = (int(fields[index]) for index in (1, 2, 3, 19))
+    return Process(pid, parent, group, session, started)
 
 
 def _by_ps() -> Iterator[Process]:
-    command = ("ps", "-A", "-o", "pid=,pgid=,stat=,lstart=")
+    command = ("ps", "-A", "-o", "pid=,ppid=,pgid=,stat=,lstart=")
     env = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
     for line in done.stdout.splitlines():
-        pid, group, state, moment = line.split(maxsplit=3)
+        pid, parent, group, state, moment = line.split(maxsplit=4)
         if not state.startswith("Z"):
             started = int(time.mktime(time.strptime(moment, "%a %b %d %H:%M:%S %Y")))
-            yield Process(int(pid), group=int(group), session=0, started=started)
+            yield Process(int(pid), int(parent), int(group), session=0, started=started)
 
 
 def _is_marked(pid: int, target: Target) -> bool:

@@ -165,6 +165,19 @@ async def test_one_that_ignores_sigterm_is_killed() -> None:
     left.end()
 
 
+async def test_what_it_starts_to_tidy_up_is_given_its_time(tmp_path: Path) -> None:
+    tidied = tmp_path / "tidied"
+    left = Left(
+        f"trap 'bash -c \"sleep 0.2; true\" && touch {tidied}' EXIT; echo ready; sleep 300", {}
+    )
+    ending = await end_leftovers(
+        task_id="t", step="s", pid=left.pid, started=left.started, boot=boot_id()
+    )
+    assert ending.survivors == ()
+    assert tidied.exists()
+    left.end()
+
+
 def test_this_boot_has_a_name_and_this_process_a_start() -> None:
     assert boot_id() == boot_id() != ""
     assert process_start_time(os.getpid()) is not None
