@@ -78,7 +78,7 @@ class DebugView(App[int]):
         self._tape = Tape(file.state.task_id, file.sources.records)
         self._pages = Pages(file, self._tape)
         self._first = self._tape.opening(file.state) if at is None else at
-        self._page, self._stale = "happened", False
+        self._stale = False
         self._shown = ("", 0, 0)
         self._offered: list[tuple[str, int, list[str]]] | None = None
 
@@ -114,6 +114,11 @@ class DebugView(App[int]):
         return self.screen_stack[0]
 
     @property
+    def _page(self) -> str:
+        """Return the page whose tab is active, also before the tab has sent word of it."""
+        return self._base.query_one(Tabs).active or "happened"
+
+    @property
     def _events(self) -> EventList:
         return self._base.query_one(EventList)
 
@@ -123,9 +128,8 @@ class DebugView(App[int]):
         """Show the page for another event."""
         self._refresh_page()
 
-    def on_tabs_tab_activated(self, event: Tabs.TabActivated) -> None:
+    def on_tabs_tab_activated(self, _event: Tabs.TabActivated) -> None:
         """Show another page."""
-        self._page = event.tab.id or "happened"
         self._refresh_page()
 
     def on_resize(self) -> None:
@@ -256,7 +260,7 @@ class DebugView(App[int]):
             fixes.add_class("open")
             fixes.highlighted = fixes.highlighted or 0
             self.action_open("diagnosis")
-            fixes.focus()
+            self._base.set_focus(fixes)  # at once: the next key may be here already
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Ask whether to apply the fix, unless a process works on the task."""

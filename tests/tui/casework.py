@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
+from textual.events import Key
 from textual.pilot import Pilot
 from textual.widgets import Static
 
@@ -70,6 +71,13 @@ class Screen:
     async def press(self, *keys: str) -> None:
         await self._pilot.press(*keys)
         await self._pilot.pause()
+
+    async def type_ahead(self, *keys: str) -> None:
+        """Press the keys faster than any of them is dealt with."""
+        for key in keys:
+            self.app.post_message(Key(key, key if len(key) == 1 else None))
+        for _ in range(10):
+            await self._pilot.pause()
 
     async def resize(self, columns: int, lines: int) -> None:
         await self._pilot.resize_terminal(columns, lines)

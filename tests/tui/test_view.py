@@ -106,6 +106,27 @@ def test_a_fix_is_applied_after_a_question_that_shows_its_diff() -> None:
     assert (app.return_value, app.return_code) == (1, 0)
 
 
+def test_keys_that_come_faster_than_the_screen_choose_the_same_fix() -> None:
+    async def play(screen: Screen) -> None:
+        await screen.type_ahead("a", "enter")
+        assert isinstance(screen.app.screen, Confirm)
+        await screen.press("y")
+
+    assert use(case_file(cases=[a_case()]), play).return_value == 1
+
+
+def test_a_page_that_is_still_to_be_written_takes_no_fix_away() -> None:
+    async def play(screen: Screen) -> None:
+        screen.app.on_resize()
+        screen.app.action_apply()
+        await screen.press()
+        await screen.press("enter")
+        assert isinstance(screen.app.screen, Confirm)
+        await screen.press("y")
+
+    assert use(case_file(cases=[a_case()]), play).return_value == 1
+
+
 def test_a_fix_that_is_not_wanted_after_all_is_not_applied() -> None:
     async def play(screen: Screen) -> None:
         for answer in ("n", "enter"):
