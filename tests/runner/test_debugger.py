@@ -169,7 +169,8 @@ def test_what_ran_beside_a_step_that_is_run_again_is_ended_first(desk: Desk) -> 
           - id: beside
             needs: [fetch]
             run: |
-              trap 'rmdir alone' EXIT; mkdir alone
+              test ! -s alone || exit 9
+              echo x > alone; trap ': > alone' EXIT  # no command that could be ended as well
               test -e begun || { touch begun; sleep 60; }
               echo x >> ended
           - {id: use, needs: [fetch], python: "use.py:use", with: {row: "${{ steps.fetch.output }}"}}
