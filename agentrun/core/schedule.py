@@ -135,12 +135,6 @@ class Schedule:
         """Return the workflow that the step at this address belongs to."""
         return self._scopes[address.parent_scope(key)].workflow
 
-    def dependents_of(self, key: str) -> tuple[str, ...]:
-        """Return the addresses of the steps that need this one directly."""
-        scope = self._scopes[address.parent_scope(key)]
-        ids = scope.dependents.get(address.step_id(key), ())
-        return tuple(address.inside(scope.key, step_id) for step_id in ids)
-
     @property
     def idle(self) -> bool:
         """True when nothing will happen any more without a person or another moment in time."""
