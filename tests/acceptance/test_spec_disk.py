@@ -540,7 +540,7 @@ def test_half_of_a_surrogate_pair_ends_no_task(shop: Shop) -> None:
         def wrong(): raise ValueError("\\ud800")
     """,
     )
-    flow = "w\udcfe.yaml"
+    flow = "w.yaml"
     shop.write(
         flow,
         """

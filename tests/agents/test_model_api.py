@@ -305,7 +305,7 @@ def test_an_unknown_model_has_no_price(world: World, model: Model, ask: Ask) -> 
         ({"model": "openia:gpt-5.1"}, Kind.INVALID_CONFIG, "openia"),
         ({"model": "gpt-5.1"}, Kind.INVALID_CONFIG, "provider:name"),
         ({"api_key_env": "MY_KEY", "base_url": None}, Kind.AUTH, "MY_KEY"),
-        ({"tools": ["nowhere:f"]}, Kind.INVALID_CONFIG, "nowhere"),
+        ({"tools": ["nowhere:f"]}, Kind.MISSING_DEPENDENCY, "nowhere"),
     ],
 )
 def test_set_up_wrong(model: Model, ask: Ask, spec: dict[str, Any], kind: Kind, words: str) -> None:

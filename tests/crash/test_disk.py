@@ -41,7 +41,7 @@ def refused(folder: Folder, done: "subprocess.CompletedProcess[str]", reason: st
     assert "Traceback" not in done.stderr
     assert reason in done.stderr, done.stderr
     assert str(folder.root) in done.stderr, done.stderr
-    assert f"agentrun resume {TASK}" in done.stderr, done.stderr
+    assert re.search(rf"agentrun (--checkpoints \S+ )?resume {TASK}\b", done.stderr), done.stderr
     folder.check()
 
 
