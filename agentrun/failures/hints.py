@@ -36,6 +36,7 @@ _BY_KIND: Mapping[Kind, str] = MappingProxyType(
 _BY_RULE: Mapping[str, str] = MappingProxyType(
     {
         "process.host_reclaimed": "The machine was taken away; resume on another one.",
+        "process.flood": "Write large results to a file and print its name.",
         "process.signal.killed": "Most likely killed for memory: give it more, or do less at once.",
         "git.index_lock": "If no git process runs there, remove the lock file it names.",
         "git.trust": "Remove the secret from the commits, or mark the folder as safe.",

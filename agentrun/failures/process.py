@@ -57,6 +57,13 @@ RULES: tuple[Rule, ...] = (
         channels=("subprocess",),
     ),
     Rule("process.exit.timed_out", Kind.TIMEOUT, pattern="cancell?ed|abort", exit_codes=(124,)),
+    # agentrun ended it
+    Rule(
+        "process.flood",
+        Kind.LOGIC,
+        pattern=r"^it printed more than \d+ mib to stdout and was ended;",
+        level=Level.DECISIVE,
+    ),
     # it died
     Rule(
         "process.c_assert",
