@@ -159,14 +159,12 @@ def _tell_kept(
     reporters: Sequence[Reporter],
 ) -> None:
     """Say where the task goes on with another definition, or other inputs, than one might think."""
-    from agentrun.report import words
-
     state, asked = task.state, request.instead_of
     file = Path(state.workflow_path) if asked is None else asked.file
     for path in edited_since(state, file):
         kept = f"the task keeps the definition it began with, {path.name} holds another"
-        again = words.typed(["resume", state.task_id, "--workflow", str(file)])
-        _warn(reporters, f"{kept}: `{again}` takes that")
+        again = _command(request, "resume", state.task_id, "--workflow", str(file))
+        _warn(reporters, f"{kept}; to take that: {again}")
         break
     if asked is None or request.stub or not (asked.inputs or asked.texts):
         return
@@ -177,8 +175,17 @@ def _tell_kept(
         given = {**asked.inputs, **asked.texts}
     others = [name for name, value in given.items() if mine.get(name) != value]
     if others:
-        again = words.typed(["resume", state.task_id, "--set", f"{others[0]}=..."])
-        _warn(reporters, f"the task keeps its inputs ({', '.join(others)}): `{again}` changes one")
+        again = _command(request, "resume", state.task_id, "--set", f"{others[0]}=...")
+        _warn(reporters, f"the task keeps its inputs ({', '.join(others)}); to change one: {again}")
+
+
+def _command(request: ResumeRequest, *given: str) -> str:
+    """Return a command for the folder at hand, as one types it."""
+    from agentrun.report import words
+
+    root = request.root.resolve()
+    folder = [] if root == Path("checkpoints").resolve() else ["--checkpoints", str(request.root)]
+    return words.typed(["agentrun", *folder, *given])
 
 
 def _is_over(state: TaskState, request: ResumeRequest) -> bool:

@@ -56,6 +56,17 @@ def whole(text: str) -> str:
     return re.sub("[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", text)
 
 
+def escaped(value: object) -> bytes:
+    """Return the value as JSON that keeps half of a surrogate pair as its escape."""
+    try:
+        return _encoder.encode(value)
+    except UnicodeEncodeError:
+        import json
+
+        text = json.dumps(msgspec.to_builtins(value), ensure_ascii=False, separators=(",", ":"))
+        return text.encode("utf-8", "backslashreplace")
+
+
 def encoded(value: object) -> bytes:
     """Return what msgspec makes of a value, whatever its texts hold."""
     try:

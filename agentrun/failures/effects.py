@@ -4,6 +4,8 @@ Owns the one judgement that lets a step with `idempotent: false` be retried by i
 purpose: a timeout, a reset connection or a 5xx may hide a request that was served.
 """
 
+from msgspec import structs
+
 from agentrun.core.failure import Evidence, Kind, Verdict
 from agentrun.failures.facts import facts_of
 from agentrun.failures.rules import compiled
@@ -27,11 +29,17 @@ _NEVER_STARTED = (
 
 
 def nothing_took_effect(evidence: Evidence, verdict: Verdict) -> bool:
-    """Return True only for a refused or unresolved connection, a 429 or a missing program."""
+    """Return True only for a refused or unresolved connection, a 429 or a missing program. Of a
+    function only its own last word counts: what it handled before may have come after an effect.
+    """
+    if evidence.channel == "python":
+        last = evidence.text.rstrip().rpartition("\n")[2]
+        evidence = structs.replace(evidence, text=last, causes=())
     facts = facts_of(evidence)
     match verdict.kind:
         case Kind.RATE_LIMIT:
-            return facts.status == 429
+            own = evidence.status if evidence.channel == "python" else facts.status
+            return own == 429
         case Kind.NETWORK:
             reached = compiled(_BROKE_LATER).search(facts.text)
             return bool(compiled(_NEVER_CONNECTED).search(facts.text)) and not reached

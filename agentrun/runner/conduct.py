@@ -108,7 +108,8 @@ class Rules:
         if admitted := self._beginning.admitted.pop(key, None):
             admitted.release(failure, self._desk.with_.clock.now())
         self._finishing.finished(key, attempt, result)
-        if result.usage is not None or self._desk.workflow.budget.time_s is not None:
+        used = self._desk.state.step(key).usage
+        if used is not None or self._desk.workflow.budget.time_s is not None:
             self._watchful.used(key)
 
     def _outputs(self, key: str, state: StepState) -> Json:

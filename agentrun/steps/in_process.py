@@ -23,8 +23,8 @@ async def perform(ctx: StepContext) -> Success | Evidence:
             result = job()  # the call itself runs nothing of it
         else:
             result = await CALLS.call(_name(target, ctx.base_dir), job, alone=ctx.alone)
-        if is_awaitable(result) and is_quick(target, ctx.base_dir):
-            await asyncio.sleep(0)  # it was begun in the caller's task, and may need one of its own
+            if is_awaitable(result):  # the call may have been begun in the caller's task: what is
+                await asyncio.sleep(0)  # awaited now needs one of its own
         return await settle(result)
 
 

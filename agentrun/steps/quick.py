@@ -60,7 +60,9 @@ class Calls:
             return await self._on_the_loop(name, context, function)
         proofs = self._proofs.get(name, 0)
         result, spent_s = await self._threads.call(lambda: self._timed(context, function))
-        if proofs >= 0:
+        if hasattr(type(result), "__await__"):  # how long it takes is not known yet
+            self._proofs[name] = -1
+        elif proofs >= 0:
             self._proofs[name] = proofs + 1 if spent_s <= QUICK_S else max(0, proofs - 1)
         return result
 
@@ -84,7 +86,9 @@ class Calls:
         if _interrupted:
             _interrupted = False
             await loop.create_future()  # the attempt is cancelled in a moment
-        if spent_s > SLOW_S:
+        if hasattr(type(result), "__await__"):
+            self._proofs[name] = -1
+        elif spent_s > SLOW_S:
             if watched and _was_its_own(used, _used()):
                 self._proofs[name] = -1
             self._watched[name] = WATCHED_CALLS

@@ -8,14 +8,20 @@ tracebacks: they say nothing about the function that failed.
 import importlib
 import re
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 from agentrun.core.failure import Channel, Evidence
 from agentrun.steps.target import FILE_MODULE
 
 MAX_CAUSES = 20
-MAX_BODY_CHARS = 4096
+MAX_WORDS_CHARS = 64 * 1024
+
+NO_HEADERS: Mapping[str, str] = {}
+_T = TypeVar("_T")
 
 _OF_A_FILE = re.compile(rf"\b{FILE_MODULE}[0-9a-f]+_")
 _OURS = (str(Path(__file__).parent), importlib.__file__, "<frozen importlib")
@@ -24,26 +30,33 @@ _OURS = (str(Path(__file__).parent), importlib.__file__, "<frozen importlib")
 def evidence_of(
     error: BaseException, channel: Channel = "python", text: str | None = None
 ) -> Evidence:
-    """Return the evidence an exception is; `text` stands in for its traceback."""
+    """Return the evidence an exception is; `text` stands in for its traceback. Never raises.
+
+    Status, headers and body are those of the exception and of what it wraps, not of its causes: one
+    that was handled on the way says nothing of how far the function came.
+    """
     exit_code = error.code if isinstance(error, SystemExit) else None
-    chain = [error, *causes_of(error, hidden=channel == "http")]
+    causes = causes_of(error, hidden=channel == "http")
+    same = _with_wrapped(error)
     return Evidence(
         channel=channel,
-        text=_told(error, chain) if text is None else text,
+        text=_told(error, same, causes) if text is None else text,
         exit_code=exit_code if isinstance(exit_code, int) else None,
         exception=_name(type(error)),
         mro=tuple(_name(base) for base in type(error).__mro__[:-1]),
-        causes=tuple(_name(type(cause)) for cause in chain[1:]),
-        status=next((each for link in chain if (each := _status(link)) is not None), None),
-        headers=next((found for link in chain if (found := _headers(link))), {}),
+        causes=tuple(_name(type(cause)) for cause in causes),
+        status=next((status for each in same if (status := _status(each)) is not None), None),
+        headers=next((headers for each in same if (headers := _headers(each))), NO_HEADERS),
     )
 
 
-def _told(error: BaseException, chain: Sequence[BaseException]) -> str:
+def _told(
+    error: BaseException, same: Sequence[BaseException], causes: Sequence[BaseException]
+) -> str:
     """Return the traceback, below what it does not repeat: a response, and wrapped causes."""
     text = traceback_of(error)
-    causes = (f"{_name(type(cause))}: {_words(cause)}" for cause in chain[1:])
-    said = (next((each for link in chain if (each := _body(link))), ""), *causes)
+    body = next((body for each in same if (body := _body(each))), "")
+    said = (body, *(f"{_name(type(cause))}: {_words(cause)}" for cause in causes))
     return "\n".join([*(each for each in said if each not in text), text])
 
 
@@ -58,8 +71,7 @@ def traceback_of(error: BaseException) -> str:
 
 
 def causes_of(error: BaseException, *, hidden: bool = False) -> list[BaseException]:
-    """Return what the exception came from, the nearest first. Wrappers are looked through: groups,
-    tenacity's `last_attempt`, urllib3's and requests' `reason`, SQLAlchemy's `orig`, arguments.
+    """Return what the exception came from, the nearest first, wrappers and groups looked through.
 
     `hidden` includes what was cut off by `from None`: HTTP clients hide the socket's error so.
     """
@@ -72,30 +84,45 @@ def causes_of(error: BaseException, *, hidden: bool = False) -> list[BaseExcepti
 
 
 def _behind(error: BaseException, *, hidden: bool) -> Iterator[BaseException]:
+    context = None if error.__suppress_context__ and not hidden else error.__context__
+    args = _peek(error, "args")
     candidates = (
         *(error.exceptions if isinstance(error, BaseExceptionGroup) else ()),
-        error.__cause__,
-        None if error.__suppress_context__ and not hidden else error.__context__,
-        _peek(error, "orig"),
-        _peek(error, "reason"),
-        _last_attempt(error),
-        *error.args[:4],
+        error.__cause__ or context,
+        *_wrapped(error),
+        *(args[:4] if isinstance(args, tuple) else ()),
     )
     return (candidate for candidate in candidates if isinstance(candidate, BaseException))
 
 
-def _last_attempt(error: BaseException) -> object:
-    """Return what tenacity's RetryError wraps: a finished future's exception."""
-    future = _peek(error, "last_attempt")
-    done, exception = _peek(future, "done"), _peek(future, "exception")
-    return exception() if callable(done) and callable(exception) and done() else None
+def _with_wrapped(error: BaseException) -> list[BaseException]:
+    found = [error]
+    for one in found:  # it grows meanwhile
+        new = (each for each in _wrapped(one) if not any(each is known for known in found))
+        found += list(new)[: MAX_CAUSES - len(found)]
+    return found
+
+
+def _wrapped(error: BaseException) -> list[BaseException]:
+    """Return what the exception only stands for: tenacity's `last_attempt`, urllib3's and requests'
+    `reason`, SQLAlchemy's `orig`.
+    """
+    attempt = _peek(error, "last_attempt")
+    ended = isinstance(attempt, Future) and attempt.done() and not attempt.cancelled()
+    found = (
+        attempt.exception() if isinstance(attempt, Future) and ended else None,
+        _peek(error, "reason"),
+        _peek(error, "orig"),
+    )
+    return [each for each in found if isinstance(each, BaseException)]
 
 
 def _name(kind: type) -> str:
     """Return the name of a class; a file is called as its author calls it."""
-    if kind.__module__ == "builtins":
+    module = kind.__module__
+    if module == "builtins" or not isinstance(module, str):
         return kind.__name__
-    return f"{_OF_A_FILE.sub('', kind.__module__)}.{kind.__name__}"
+    return f"{_OF_A_FILE.sub('', module)}.{kind.__name__}"
 
 
 def _status(error: BaseException) -> int | None:
@@ -112,24 +139,32 @@ def _status(error: BaseException) -> int | None:
     return next((each for each in candidates if isinstance(each, int) and 100 <= each < 600), None)
 
 
-def _headers(error: BaseException) -> dict[str, str]:
+def _headers(error: BaseException) -> Mapping[str, str]:
     """Return the headers of the response: they tell how long to wait."""
     response = _peek(error, "response")
     aws = _aws_metadata(response).get("HTTPHeaders")
     for headers in (_peek(response, "headers"), _peek(error, "headers"), aws):
-        items = _peek(headers, "items")
-        if headers and callable(items):
-            return {str(name): str(value) for name, value in items()}
-    return {}
+        if found := _safely(partial(_texts, headers), NO_HEADERS):
+            return found
+    return NO_HEADERS
+
+
+def _texts(headers: Any) -> Mapping[str, str]:
+    return {str(name): str(value) for name, value in headers.items()}
 
 
 def _body(error: BaseException) -> str:
-    """Return the response's body, where a provider says what is really wrong."""
-    for body in (_peek(error, "body"), _peek(_peek(error, "response"), "text")):
-        if isinstance(body, bytes):
-            return body[:MAX_BODY_CHARS].decode("utf-8", "replace")
-        if isinstance(body, str | dict | list) and body:
-            return str(body)[:MAX_BODY_CHARS]
+    """Return the response's body, where a provider says what is really wrong: one that was read
+    already, since reading may wait without end. One that is too long is left out whole: cut off, it
+    might end in half of a secret, which nothing would recognise.
+    """
+    response = _peek(error, "response")
+    held = (_held(error, "body"), _held(response, "text"), _held(response, "_content"))
+    for body in held:
+        if isinstance(body, bytes) and len(body) <= MAX_WORDS_CHARS:
+            return body.decode("utf-8", "replace")
+        if isinstance(body, str | dict | list) and 0 < len(body) <= MAX_WORDS_CHARS:
+            return _words(body)
     return ""
 
 
@@ -139,16 +174,23 @@ def _aws_metadata(response: object) -> Mapping[str, object]:
     return found if isinstance(found, dict) else {}
 
 
-def _words(error: BaseException) -> str:
-    try:
-        return str(error)[:MAX_BODY_CHARS]
-    except Exception:  # noqa: BLE001 - a __str__ that fails says nothing
-        return ""
+def _words(said: object) -> str:
+    words = _safely(lambda: str(said), "")
+    return words if len(words) <= MAX_WORDS_CHARS else ""
+
+
+def _held(owner: object, name: str) -> object:
+    """Return an attribute that is there already: a property might do anything."""
+    held = _peek(owner, "__dict__")
+    return held.get(name) if isinstance(held, dict) else None
 
 
 def _peek(owner: object, name: str) -> object:
-    """Return an attribute of a foreign object, whose property may raise anything."""
+    return _safely(lambda: getattr(owner, name, None), None)
+
+
+def _safely(look: Callable[[], _T], otherwise: _T) -> _T:
     try:
-        return getattr(owner, name, None)
-    except Exception:  # noqa: BLE001 - reading evidence must not become a second failure
-        return None
+        return look()
+    except Exception:  # noqa: BLE001 - other people's code: reading evidence must not fail, too
+        return otherwise

@@ -18,7 +18,7 @@ import msgspec
 
 from agentrun.core.events import Event
 from agentrun.core.model import Json
-from agentrun.core.value import encoded, whole
+from agentrun.core.value import encoded, escaped, whole
 from agentrun.errors import UsageError
 
 MIN_LENGTH = 4
@@ -46,9 +46,10 @@ class Secrets:
             if len(value) >= MIN_LENGTH:
                 for form, text in _forms(whole(value)):
                     forms.setdefault(text, name + form)
+                forms.setdefault(value, f"{name}|bytes")  # where it is no UTF-8
         self._forms = dict(sorted(forms.items(), key=lambda item: -len(item[0])))
         self._texts = {reference: text for text, reference in self._forms.items()}
-        self._needles = tuple(msgspec.json.encode(text)[1:-1] for text in self._forms)
+        self._needles = tuple(escaped(text)[1:-1] for text in self._forms)
 
     def occur_in(self, encoded: bytes) -> bool:
         """Return whether a secret stands in this JSON text."""

@@ -28,7 +28,7 @@ from typing import TypeGuard
 import msgspec
 
 from agentrun.core.model import Json
-from agentrun.core.value import NOTHING, Blob, Inline, Value
+from agentrun.core.value import NOTHING, Blob, Inline, Value, escaped
 from agentrun.errors import Damaged, StoreError
 from agentrun.store.disk import Disk
 from agentrun.store.record import DECODE_ERRORS
@@ -42,7 +42,6 @@ COPY = ".copy"
 COPY_BYTES = 64 << 10
 """Larger values stand once, so that a task takes about the room of what it holds."""
 
-_encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder()
 
 
@@ -229,22 +228,11 @@ def read_copy(disk: Disk, path: str) -> bytes | None:
 
 def _encoded(value: Json) -> bytes:
     try:
-        return _encoder.encode(value)
+        return escaped(value)
     except RecursionError:
         raise ValueError("the value is nested too deeply to be written as JSON") from None
-    except UnicodeEncodeError:
-        return _escaped(value)
     except (TypeError, OverflowError) as error:
         raise ValueError(f"the value can't be written as JSON: {error}") from error
-
-
-def _escaped(value: Json) -> bytes:
-    """Encode text that no UTF-8 can hold: half of a surrogate pair (a model's emoji that was cut, a
-    byte of another encoding) stands as its escape. Such a value is always a blob.
-    """
-    import json
-
-    return json.dumps(msgspec.to_builtins(value), separators=(",", ":")).encode()
 
 
 def _decoded(text: bytes) -> Json:

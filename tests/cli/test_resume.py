@@ -57,7 +57,7 @@ def test_a_resume_says_that_an_edited_file_is_not_what_runs(
     for args in (["resume", "t"], ["run", flow, "--task-id", "t", "--resume"]):
         ran = agentrun(*args)
         assert ran.code == 1
-        assert "fails.yaml holds another: `resume t --workflow" in ran.err
+        assert "fails.yaml holds another; to take that: agentrun resume t --workflow" in ran.err
     assert agentrun("resume", "t", "--workflow", flow).code == 0
     assert "definition" not in agentrun("resume", "t").err
 
@@ -69,7 +69,7 @@ def test_run_resume_says_that_other_inputs_are_not_taken(agentrun: Agentrun, wri
     assert "inputs" not in agentrun(*again, "who=you").err
     ran = agentrun(*again, "who=me")
     assert ran.out == "hello you\n"
-    assert "keeps its inputs (who): `resume t --set who=...` changes one" in ran.err
+    assert "keeps its inputs (who); to change one: agentrun resume t --set who=..." in ran.err
 
 
 def test_a_skip_counts_as_done(agentrun: Agentrun, write: Write) -> None:

@@ -148,3 +148,15 @@ def test_under_nohup_the_end_of_the_terminal_stops_nothing() -> None:
     finally:
         signal.signal(signal.SIGHUP, before)
     assert told == ["SIGTERM"]
+
+
+async def test_what_returns_something_to_await_is_not_quick() -> None:
+    """How long that takes nobody knows: it is watched like any other attempt."""
+    calls = Calls(monotonic=Ticks())
+
+    async def rest() -> bool:
+        return here()
+
+    for _ in range(PROOFS + 1):
+        assert await (await calls.call("f", rest, alone=True))
+    assert not calls.is_quick("f")

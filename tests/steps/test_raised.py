@@ -3,9 +3,14 @@
 import asyncio
 from concurrent.futures import Future
 from types import SimpleNamespace
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
 
 from agentrun.core.failure import Kind
 from agentrun.failures.classify import classify
+from agentrun.failures.effects import nothing_took_effect
 from agentrun.steps.raised import evidence_of
 
 
@@ -129,3 +134,63 @@ def test_notes_are_part_of_the_text() -> None:
     exc = ValueError("x")
     exc.add_note("while reading part 7")
     assert "part 7" in evidence_of(exc).text
+
+
+class NoArguments(Exception):
+    args = None  # type: ignore[assignment]
+
+
+class Unspeakable:
+    def __repr__(self) -> str:
+        raise ValueError
+
+
+def with_attribute(name: str, value: object) -> BaseException:
+    error = RuntimeError("x")
+    setattr(error, name, value)
+    return error
+
+
+def cancelled() -> Future[None]:
+    future: Future[None] = Future()
+    future.cancel()
+    return future
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        NoArguments(),
+        with_attribute("response", Mock(status_code=503)),
+        with_attribute("headers", SimpleNamespace(items=lambda: ["a", "bcd"])),
+        with_attribute("last_attempt", cancelled()),
+        with_attribute("body", {"a": Unspeakable()}),
+        with_attribute("body", ["x" * 1_000_000]),
+        type("E", (Exception,), {"__module__": None})("x"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_whatever_it_holds_it_is_evidence(error: BaseException) -> None:
+    assert len(evidence_of(raised(error)).text) < 1000
+
+
+def test_what_was_handled_on_the_way_is_not_its_own() -> None:
+    """It says nothing of what was done after it."""
+    handled = ApiError(429, "slow down", {"Retry-After": "7200"})
+    for error in (raised(RuntimeError("printer"), handled), RuntimeError("printer", handled)):
+        evidence = evidence_of(error)
+        assert (evidence.status, evidence.headers) == (None, {})
+        assert not nothing_took_effect(evidence, classify(evidence))
+    evidence = evidence_of(handled)
+    assert nothing_took_effect(evidence, classify(evidence))
+
+
+def test_a_body_that_was_not_read_is_not_read_now() -> None:
+    class Stream:
+        status_code = 503
+
+        @property
+        def text(self) -> Any:
+            raise AssertionError("this may wait without end")
+
+    assert evidence_of(with_attribute("response", Stream())).status == 503

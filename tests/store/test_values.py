@@ -1,6 +1,7 @@
 """Values: what goes in comes out, secrets stay off the disk, large ones stand once."""
 
 import base64
+import json
 import math
 from collections.abc import Mapping
 from itertools import count
@@ -237,3 +238,19 @@ def test_a_blob_name_can_not_be_a_path() -> None:
 
 def test_nothing_is_nothing() -> None:
     assert store().put(None) is NOTHING
+
+
+@pytest.mark.parametrize(
+    "secret", ["Pässwört-geheim", "plain-token", "p\udcffassword", 'a\nb"c\\d']
+)
+def test_a_secret_beside_what_is_no_utf_8_is_kept_off_the_disk(secret: str) -> None:
+    system = FaultySystem()
+    values = store({"TOKEN": secret}, system)
+    value = {"cut": "emoji \ud83d", "token": f"<{secret}>"}
+    kept = values.put(value)
+    values.sync_staged()
+    assert values.get(kept) == value
+    for path in system.paths():
+        text = system.content(path)
+        for form in (secret, json.dumps(secret)[1:-1]):
+            assert form.encode("utf-8", "backslashreplace") not in text, path
