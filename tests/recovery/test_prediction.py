@@ -165,6 +165,26 @@ BUDGET = """
 """
 
 
+def test_what_a_failed_attempt_has_used_is_told_too(desk: Desk) -> None:
+    desk.write("agent.sh", """printf '{"r":"x","in":30,"out":15}'; exit 1""")
+    done = desk.run("""
+        budget: {tokens: 50}
+        steps:
+          - id: a
+            continue_on_error: true
+            agent:
+              prompt: hi
+              cli:
+                command: sh agent.sh
+                prompt: stdin
+                result: r
+                usage: {input_tokens: in, output_tokens: out}
+          - {id: b, run: echo done}
+    """)
+    assert done.state.step("a").failure is not None
+    assert any("nearly used up" in each for each in done.state.warnings)
+
+
 def test_a_budget_that_is_nearly_used_up_is_told_once(desk: Desk) -> None:
     done = desk.run(BUDGET)
     assert done.exit_code == 0, done.state.ending
